@@ -1,0 +1,4 @@
+include_HEADERS = include/graphattn.h
+gaincludedir = $(includedir)/graphattn
+gainclude_HEADERS = include/graphattn/base.h include/graphattn/graph.h include/graphattn/sampling.h \
+	include/graphattn/tensor.h
