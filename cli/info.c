@@ -1,0 +1,144 @@
+/* info.c - graphattn info: what a graph file holds. */
+#include "config.h"
+
+#include "cli/session.h"
+
+/* Smallest and largest of each side, and nodes without any edge. */
+typedef struct degree_facts {
+    int64_t isolated;
+    uint32_t least_out, most_out, least_in, most_in;
+} degree_facts;
+
+typedef struct facts {
+    ga_read_report file;
+    ga_graph *graph;
+    degree_facts degrees;
+    ga_matrices *matrices;
+    ga_r_min r_min;
+    int64_t out_classes, in_classes, memory;
+} facts;
+
+int info_check(session *s)
+{
+    reads(s, input_path(s));
+    writes(s, s->is.output);
+    return 0;
+}
+
+static ga_status find_degrees(session *s, const ga_graph *graph, degree_facts *d)
+{
+    ga_status status = GA_OK;
+    uint32_t *out = NULL, *in = NULL;
+    int64_t nodes = ga_graph_nodes(graph);
+    GA_TRY(GA_NEW(s->context, nodes, &out));
+    GA_TRY(GA_NEW(s->context, nodes, &in));
+    GA_TRY(ga_graph_degrees(s->context, graph, out, in));
+    *d = (degree_facts){ 0, UINT32_MAX, 0, UINT32_MAX, 0 };
+    for (int64_t v = 0; v < nodes; v++) {
+        d->isolated += out[v] == 0 && in[v] == 0;
+        d->least_out = out[v] < d->least_out ? out[v] : d->least_out;
+        d->most_out = out[v] > d->most_out ? out[v] : d->most_out;
+        d->least_in = in[v] < d->least_in ? in[v] : d->least_in;
+        d->most_in = in[v] > d->most_in ? in[v] : d->most_in;
+    }
+    if (nodes == 0) {
+        d->least_out = d->least_in = 0;
+    }
+done:
+    ga_free(s->context, out);
+    ga_free(s->context, in);
+    return status;
+}
+
+/* Classes that an edge has: rows and columns of the JDM with an entry. */
+static ga_status count_classes(session *s, const ga_matrices *matrices, int64_t *rows, int64_t *columns)
+{
+    ga_status status = GA_OK;
+    ga_matrix_view jdm = ga_matrices_jdm(matrices);
+    bool *seen = NULL;
+    GA_TRY(ga__alloc_zero(s->context, jdm.columns, sizeof *seen, &seen));
+    *rows = *columns = 0;
+    for (int64_t i = 0; i < jdm.cells; i++) {
+        *rows += i == 0 || jdm.row[i] != jdm.row[i - 1];
+        *columns += !seen[jdm.column[i]];
+        seen[jdm.column[i]] = true;
+    }
+done:
+    ga_free(s->context, seen);
+    return status;
+}
+
+static ga_status find_facts(session *s, facts *f)
+{
+    ga_status status = GA_OK;
+    GA_TRY(read_graph(s, &f->graph, &f->file, NULL));
+    ga_context_memory(s->context, &f->memory, NULL);
+    GA_TRY(find_degrees(s, f->graph, &f->degrees));
+    GA_TRY(ga_matrices_count(s->context, f->graph, NULL, &f->matrices));
+    GA_TRY(ga_matrices_r_min(s->context, f->matrices, &f->r_min));
+    status = count_classes(s, f->matrices, &f->out_classes, &f->in_classes);
+done:
+    return status;
+}
+
+static ga_status print_file(rows_out *r, const facts *f)
+{
+    ga_status status = GA_OK;
+    GA_TRY(rows_text(r, "format", ga_format_name(f->file.format)));
+    GA_TRY(rows_text(r, "gzip", f->file.gzip ? "yes" : "no"));
+    GA_TRY(rows_integer(r, "bytes", f->file.bytes));
+    GA_TRY(rows_integer(r, "edge_lines", f->file.edge_lines));
+    GA_TRY(rows_integer(r, "loops", f->file.loops));
+    GA_TRY(rows_integer(r, "duplicates", f->file.duplicates));
+    status = rows_integer(r, "memory", f->memory);
+done:
+    return status;
+}
+
+static ga_status print_graph(rows_out *r, const facts *f)
+{
+    ga_status status = GA_OK;
+    int64_t nodes = ga_graph_nodes(f->graph), edges = ga_graph_edges(f->graph);
+    GA_TRY(rows_integer(r, "nodes", nodes));
+    GA_TRY(rows_integer(r, "edges", edges));
+    GA_TRY(rows_integer(r, "isolated", f->degrees.isolated));
+    GA_TRY(rows_real(r, "mean_degree", nodes ? (double)edges / (double)nodes : 0.0));
+    GA_TRY(rows_integer(r, "min_in_degree", f->degrees.least_in));
+    GA_TRY(rows_integer(r, "max_in_degree", f->degrees.most_in));
+    GA_TRY(rows_integer(r, "min_out_degree", f->degrees.least_out));
+    status = rows_integer(r, "max_out_degree", f->degrees.most_out);
+done:
+    return status;
+}
+
+static ga_status print_matrices(rows_out *r, const facts *f)
+{
+    ga_status status = GA_OK;
+    GA_TRY(rows_integer(r, "in_classes", f->in_classes));
+    GA_TRY(rows_integer(r, "out_classes", f->out_classes));
+    GA_TRY(rows_integer(r, "nnz_jdm", ga_matrices_jdm(f->matrices).cells));
+    GA_TRY(rows_integer(r, "nnz_dcm", ga_matrices_dcm(f->matrices).cells));
+    GA_TRY(rows_real(r, "r_min", f->r_min.all));
+    GA_TRY(rows_real(r, "r_min_1", f->r_min.percent_1));
+    status = rows_real(r, "r_min_5", f->r_min.percent_5);
+done:
+    return status;
+}
+
+ga_status info_run(session *s)
+{
+    ga_status status = GA_OK;
+    facts f = { .graph = NULL };
+    rows_out r = { 0 };
+    GA_TRY(find_facts(s, &f));
+    GA_TRY(rows_open(s, s->is.output, &r));
+    GA_TRY(print_graph(&r, &f));
+    GA_TRY(print_matrices(&r, &f));
+    GA_TRY(print_file(&r, &f));
+    status = rows_close(&r);
+done:
+    rows_abort(&r);
+    ga_matrices_destroy(s->context, f.matrices);
+    ga_graph_destroy(s->context, f.graph);
+    return status;
+}

@@ -1,0 +1,128 @@
+/* main.c - the program graphattn: the table of commands, and which of them is wanted. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/session.h"
+
+#define GROUPS(...) ((const option_group *const[]){ __VA_ARGS__, &general_options, NULL })
+
+const command commands[] = {
+    { "convert", "Change the format of a graph.", "[IN]", 0, 1,
+      GROUPS(&convert_options, &writing_options, &policy_options, &total_nodes_option, &reading_options),
+      NULL, true, convert_check, convert_run, NULL },
+    { "info", "Print the size of a graph, its loops, repeated edges, degrees and memory.", "[IN]", 0, 1,
+      GROUPS(&result_options, &policy_options, &total_nodes_option, &reading_options), NULL, true, info_check,
+      info_run, NULL },
+    { "generate", "Make a test graph.", "MODEL", 0, 1, GROUPS(&generate_options, &writing_options), NULL,
+      false, generate_check, generate_run, NULL },
+    { "jdm", "Count the joint degree matrix: out-degree of the source, in-degree of the target, edges.",
+      "[IN]", 0, 1,
+      GROUPS(&result_options, &matrix_options, &policy_options, &total_nodes_option, &reading_options), NULL,
+      true, matrix_check, jdm_run, NULL },
+    { "dcm", "Count the degree correlation matrix: in-degree, out-degree, nodes.", "[IN]", 0, 1,
+      GROUPS(&result_options, &matrix_options, &policy_options, &total_nodes_option, &reading_options), NULL,
+      true, matrix_check, dcm_run, NULL },
+    { "rescale", "Make realisable matrices nearest to RATIO times the given ones.", "", 0, 0,
+      GROUPS(&rescale_options, &rescaling_options), "--jdm F --dcm F -r RATIO --out-jdm F --out-dcm F", false,
+      rescale_check, rescale_run, NULL },
+    { "realize", "Make a simple directed graph that has exactly the given matrices.", "", 0, 0,
+      GROUPS(&realize_options, &writing_options), "--jdm F --dcm F", false, realize_check, realize_run,
+      NULL },
+    { "rewire", "Randomise a graph without changing its matrices or the degrees of any node.", "[IN]", 0, 1,
+      GROUPS(&rewire_options, &preserve_options, &rewiring_options, &writing_options, &policy_options,
+             &total_nodes_option, &reading_options),
+      NULL, true, rewire_check, rewire_run, NULL },
+    { "sample", "Make a smaller (or larger) graph with the rescaled degree matrices of a graph.", "[IN]", 0,
+      1,
+      GROUPS(&sample_options, &rescaling_options, &rewiring_options, &writing_options, &policy_options,
+             &reading_options),
+      "-r RATIO", true, sample_check, sample_run, NULL },
+    { "help", "Open the manual page of a command, or list commands and options.", "[COMMAND]", 0, 1,
+      GROUPS(&help_options), NULL, false, help_check, help_run, NULL },
+    { .name = NULL },
+};
+
+const command *find_command(const char *name)
+{
+    for (const command *c = commands; c->name; c++) {
+        if (strcmp(c->name, name) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static const char *name_at(const void *user, int i)
+{
+    (void)user;
+    return commands[i].name;
+}
+
+int unknown_command(const char *name)
+{
+    const char *near = nearest_word(name, name_at, NULL);
+    if (near) {
+        fprintf(stderr, "graphattn: unknown command \"%s\"; did you mean %s?\n", name, near);
+    } else {
+        fprintf(stderr, "graphattn: unknown command \"%s\"; 'graphattn --help' lists the commands\n", name);
+    }
+    return EXIT_USAGE;
+}
+
+void print_overview(void)
+{
+    printf("usage: graphattn COMMAND [OPTION]... [OPERAND]...\n\n"
+           "Directed graphs: sampling and measuring them by their degree matrices.\n\nCommands\n");
+    for (const command *c = commands; c->name; c++) {
+        printf("  %-10s %s\n", c->name, c->summary);
+    }
+    printf("\n'graphattn COMMAND --help' lists the options of a command, 'graphattn help COMMAND' opens its\n"
+           "manual page, 'graphattn --version' prints the version. Exit status: 0, 1 if the work failed,\n"
+           "2 for wrong usage, 130 when interrupted.\n");
+}
+
+/* A file that we open must not land on a standard descriptor that was closed. Standard input becomes unreadable and
+ * standard output unwritable: their use fails as it would have. */
+static void open_standard_files(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
+            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
+static int short_usage(void)
+{
+    fputs("usage: graphattn COMMAND [OPTION]... [OPERAND]...\n'graphattn --help' lists the commands\n",
+          stderr);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_files();
+    if (argc < 2) {
+        return short_usage();
+    }
+    const char *first = argv[1];
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) {
+        print_overview();
+        return close_stdout(NULL);
+    }
+    if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
+        printf("graphattn %s\n%s\n", ga_version(), ga_build_info());
+        return close_stdout(NULL);
+    }
+    if (first[0] == '-') {
+        fprintf(stderr, "graphattn: unknown option %s before a command\n", first);
+        return short_usage();
+    }
+    const command *what = find_command(first);
+    return what ? run_command(what, argc - 2, argv + 2) : unknown_command(first);
+}
