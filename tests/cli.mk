@@ -1,0 +1,13 @@
+# Tests of the command, by running it.
+
+cli_tests = \
+	tests/cli/options.sh \
+	tests/cli/pipeline.sh \
+	tests/cli/threads.sh \
+	tests/cli/faults-inputs.sh \
+	tests/cli/faults-outputs.sh \
+	tests/cli/faults-usage.sh \
+	tests/cli/golden.sh \
+	tests/cli/real.sh
+EXTRA_DIST += $(cli_tests) tests/cli/lib.sh
+TESTS += $(cli_tests)

@@ -1,0 +1,31 @@
+#!/bin/bash
+# The golden cases of the commands that this release has.
+# shellcheck source=/dev/null disable=SC2015,SC2094,SC2154
+. "$(dirname "$0")/lib.sh"
+runner=$shared/tools/run_sampling_golden.py
+python=$(numpy_python)
+if [ ! -f "$runner" ] || [ -z "$python" ]; then
+    echo "no golden cases here ($runner), or no numpy"
+    exit 77
+fi
+# cases of rescale name files of other cases by ../: the folders are links beside each other
+mkdir cases
+python3 - "$shared/golden/sampling" cases "$slow" <<'END'
+import json, os, sys
+source, target, slow = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3] == "1"
+for name in sorted(os.listdir(source)):
+    path = os.path.join(source, name, "case.json")
+    if not os.path.exists(path):
+        continue
+    case = json.load(open(path))
+    ours = case["command"] in ("matrices", "realize", "rescale", "rewire")
+    ours = ours or (case["command"] == "sample" and case["params"].get("method") == "jdm")
+    if slow and name.startswith(("rewire-space", "sample-real")):
+        ours = False
+    if ours:
+        os.symlink(os.path.join(source, name), os.path.join(target, name))
+print("%d cases" % len(os.listdir(target)))
+END
+# os.walk does not follow links: every folder is named
+"$python" "$runner" --graphattn "$GRAPHATTN" -v cases/*/ || fail "golden cases"
+finish

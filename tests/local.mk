@@ -1,0 +1,31 @@
+TEST_EXTENSIONS = .sh
+AM_TESTS_ENVIRONMENT = GRAPHATTN=$(abs_top_builddir)/graphattn; export GRAPHATTN; \
+	GRAPHATTN_SHARED=$${GRAPHATTN_SHARED:-$(abs_top_srcdir)/../shared}; export GRAPHATTN_SHARED; \
+	LC_ALL=C; export LC_ALL;
+EXTRA_DIST += tests/unit/support.h tests/unit/support.c tests/fuzz/corpus
+
+if HAVE_CHECK
+include tests/unit/base.mk
+include tests/unit/graph.mk
+include tests/unit/sampling.mk
+include tests/unit/flow.mk
+include tests/unit/rescale.mk
+include tests/unit/rewire.mk
+TESTS += $(check_PROGRAMS)
+endif
+
+include tests/cli.mk
+include tests/docs.mk
+
+build_tests = tests/build/headers.sh tests/build/layers.sh
+# a sanitizer's run-time library brings symbols of its own
+if !SANITIZED
+build_tests += tests/build/exports.sh tests/build/quiet.sh
+endif
+EXTRA_DIST += tests/build/headers.sh tests/build/layers.sh tests/build/exports.sh tests/build/quiet.sh
+TESTS += $(build_tests)
+
+# the programs in which several threads work at once, for a build with --enable-tsan
+check-tsan: $(check_PROGRAMS)
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$(check_PROGRAMS)"
+.PHONY: check-tsan

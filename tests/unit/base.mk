@@ -1,0 +1,16 @@
+base_tests = tests/unit/check_base tests/unit/check_io tests/unit/check_tensor
+check_PROGRAMS += $(base_tests)
+test_support = tests/unit/support.c tests/unit/support.h
+
+tests_unit_check_base_SOURCES = tests/unit/check_base.c $(test_support)
+tests_unit_check_base_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_base_LDADD = libgraphattn-core.la $(CHECK_LIBS)
+
+tests_unit_check_io_SOURCES = tests/unit/check_base_input.c tests/unit/check_base_output.c \
+	tests/unit/check_base_io.h $(test_support)
+tests_unit_check_io_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_io_LDADD = libgraphattn-core.la $(CHECK_LIBS) $(ZLIB_LIBS)
+
+tests_unit_check_tensor_SOURCES = tests/unit/check_tensor.c $(test_support)
+tests_unit_check_tensor_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_tensor_LDADD = libgraphattn-core.la $(CHECK_LIBS) $(ZLIB_LIBS)
