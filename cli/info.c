@@ -81,46 +81,46 @@ done:
     return status;
 }
 
-static ga_status print_file(rows_out *r, const facts *f)
+static ga_status print_file(ga__sheet *r, const facts *f)
 {
     ga_status status = GA_OK;
-    GA_TRY(rows_text(r, "format", ga_format_name(f->file.format)));
-    GA_TRY(rows_text(r, "gzip", f->file.gzip ? "yes" : "no"));
-    GA_TRY(rows_integer(r, "bytes", f->file.bytes));
-    GA_TRY(rows_integer(r, "edge_lines", f->file.edge_lines));
-    GA_TRY(rows_integer(r, "loops", f->file.loops));
-    GA_TRY(rows_integer(r, "duplicates", f->file.duplicates));
-    status = rows_integer(r, "memory", f->memory);
+    GA_TRY(ga__sheet_text(r, "format", ga_format_name(f->file.format)));
+    GA_TRY(ga__sheet_text(r, "gzip", f->file.gzip ? "yes" : "no"));
+    GA_TRY(ga__sheet_integer(r, "bytes", f->file.bytes));
+    GA_TRY(ga__sheet_integer(r, "edge_lines", f->file.edge_lines));
+    GA_TRY(ga__sheet_integer(r, "loops", f->file.loops));
+    GA_TRY(ga__sheet_integer(r, "duplicates", f->file.duplicates));
+    status = ga__sheet_integer(r, "memory", f->memory);
 done:
     return status;
 }
 
-static ga_status print_graph(rows_out *r, const facts *f)
+static ga_status print_graph(ga__sheet *r, const facts *f)
 {
     ga_status status = GA_OK;
     int64_t nodes = ga_graph_nodes(f->graph), edges = ga_graph_edges(f->graph);
-    GA_TRY(rows_integer(r, "nodes", nodes));
-    GA_TRY(rows_integer(r, "edges", edges));
-    GA_TRY(rows_integer(r, "isolated", f->degrees.isolated));
-    GA_TRY(rows_real(r, "mean_degree", nodes ? (double)edges / (double)nodes : 0.0));
-    GA_TRY(rows_integer(r, "min_in_degree", f->degrees.least_in));
-    GA_TRY(rows_integer(r, "max_in_degree", f->degrees.most_in));
-    GA_TRY(rows_integer(r, "min_out_degree", f->degrees.least_out));
-    status = rows_integer(r, "max_out_degree", f->degrees.most_out);
+    GA_TRY(ga__sheet_integer(r, "nodes", nodes));
+    GA_TRY(ga__sheet_integer(r, "edges", edges));
+    GA_TRY(ga__sheet_integer(r, "isolated", f->degrees.isolated));
+    GA_TRY(ga__sheet_real(r, "mean_degree", nodes ? (double)edges / (double)nodes : 0.0));
+    GA_TRY(ga__sheet_integer(r, "min_in_degree", f->degrees.least_in));
+    GA_TRY(ga__sheet_integer(r, "max_in_degree", f->degrees.most_in));
+    GA_TRY(ga__sheet_integer(r, "min_out_degree", f->degrees.least_out));
+    status = ga__sheet_integer(r, "max_out_degree", f->degrees.most_out);
 done:
     return status;
 }
 
-static ga_status print_matrices(rows_out *r, const facts *f)
+static ga_status print_matrices(ga__sheet *r, const facts *f)
 {
     ga_status status = GA_OK;
-    GA_TRY(rows_integer(r, "in_classes", f->in_classes));
-    GA_TRY(rows_integer(r, "out_classes", f->out_classes));
-    GA_TRY(rows_integer(r, "nnz_jdm", ga_matrices_jdm(f->matrices).cells));
-    GA_TRY(rows_integer(r, "nnz_dcm", ga_matrices_dcm(f->matrices).cells));
-    GA_TRY(rows_real(r, "r_min", f->r_min.all));
-    GA_TRY(rows_real(r, "r_min_1", f->r_min.percent_1));
-    status = rows_real(r, "r_min_5", f->r_min.percent_5);
+    GA_TRY(ga__sheet_integer(r, "in_classes", f->in_classes));
+    GA_TRY(ga__sheet_integer(r, "out_classes", f->out_classes));
+    GA_TRY(ga__sheet_integer(r, "nnz_jdm", ga_matrices_jdm(f->matrices).cells));
+    GA_TRY(ga__sheet_integer(r, "nnz_dcm", ga_matrices_dcm(f->matrices).cells));
+    GA_TRY(ga__sheet_real(r, "r_min", f->r_min.all));
+    GA_TRY(ga__sheet_real(r, "r_min_1", f->r_min.percent_1));
+    status = ga__sheet_real(r, "r_min_5", f->r_min.percent_5);
 done:
     return status;
 }
@@ -129,15 +129,15 @@ ga_status info_run(session *s)
 {
     ga_status status = GA_OK;
     facts f = { .graph = NULL };
-    rows_out r = { 0 };
+    ga__sheet r = { 0 };
     GA_TRY(find_facts(s, &f));
-    GA_TRY(rows_open(s, s->is.output, &r));
+    GA_TRY(ga__sheet_open(s->context, s->is.output, s->is.json, &r));
     GA_TRY(print_graph(&r, &f));
     GA_TRY(print_matrices(&r, &f));
     GA_TRY(print_file(&r, &f));
-    status = rows_close(&r);
+    status = ga__sheet_close(&r);
 done:
-    rows_abort(&r);
+    ga__sheet_abort(&r);
     ga_matrices_destroy(s->context, f.matrices);
     ga_graph_destroy(s->context, f.graph);
     return status;

@@ -38,22 +38,22 @@ static ga_status write_the_graph(session *s, const void *user, const char *path)
     return write_graph(s, ((const job *)user)->rewired, path);
 }
 
-static ga_status print_report(rows_out *r, const session *s, const ga_rewire_report *report)
+static ga_status print_report(ga__sheet *r, const session *s, const ga_rewire_report *report)
 {
     ga_status status = GA_OK;
-    GA_TRY(rows_integer(r, "nodes", s->nodes));
-    GA_TRY(rows_integer(r, "edges", s->edges));
-    GA_TRY(rows_integer(r, "attempts", report->attempts));
-    GA_TRY(rows_integer(r, "accepted", report->accepted));
-    GA_TRY(rows_real(r, "acceptance", report->acceptance));
-    GA_TRY(rows_real(r, "changed_edges", report->changed_edges));
-    GA_TRY(rows_integer(r, "supersteps", report->supersteps));
-    GA_TRY(rows_real(r, "reciprocity_before", report->reciprocity_before));
-    GA_TRY(rows_real(r, "reciprocity", report->reciprocity));
-    GA_TRY(rows_real(r, "transitivity_before", report->transitivity_before));
-    GA_TRY(rows_real(r, "transitivity", report->transitivity));
-    GA_TRY(rows_unsigned(r, "seed", s->is.seed));
-    status = rows_real(r, "seconds", report->seconds);
+    GA_TRY(ga__sheet_integer(r, "nodes", s->nodes));
+    GA_TRY(ga__sheet_integer(r, "edges", s->edges));
+    GA_TRY(ga__sheet_integer(r, "attempts", report->attempts));
+    GA_TRY(ga__sheet_integer(r, "accepted", report->accepted));
+    GA_TRY(ga__sheet_real(r, "acceptance", report->acceptance));
+    GA_TRY(ga__sheet_real(r, "changed_edges", report->changed_edges));
+    GA_TRY(ga__sheet_integer(r, "supersteps", report->supersteps));
+    GA_TRY(ga__sheet_real(r, "reciprocity_before", report->reciprocity_before));
+    GA_TRY(ga__sheet_real(r, "reciprocity", report->reciprocity));
+    GA_TRY(ga__sheet_real(r, "transitivity_before", report->transitivity_before));
+    GA_TRY(ga__sheet_real(r, "transitivity", report->transitivity));
+    GA_TRY(ga__sheet_unsigned(r, "seed", s->is.seed));
+    status = ga__sheet_real(r, "seconds", report->seconds);
 done:
     return status;
 }
@@ -63,13 +63,13 @@ static ga_status write_report(session *s, const void *user, const char *path)
     ga_status status = GA_OK;
     const job *j = user;
     const char *at;
-    rows_out r = { 0 };
+    ga__sheet r = { 0 };
     GA_TRY(place(s, path, &at));
-    GA_TRY(rows_open(s, at, &r));
+    GA_TRY(ga__sheet_open(s->context, at, s->is.json, &r));
     GA_TRY(print_report(&r, s, &j->report));
-    status = rows_close(&r);
+    status = ga__sheet_close(&r);
 done:
-    rows_abort(&r);
+    ga__sheet_abort(&r);
     return status;
 }
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "cli/options.h"
-#include "lib/base/base.h"
+#include "lib/base/sheet.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -101,23 +101,7 @@ typedef struct writer {
 } writer;
 ga_status write_all(session *s, const writer *writers, int count, const void *job);
 
-/* ---- rows name<TAB>value, or one JSON object (output.c) ---- */
-
-typedef struct rows_out {
-    ga_context *context;
-    ga__output *output;
-    bool json, any;
-} rows_out;
-
-ga_status rows_open(session *s, const char *path, rows_out *r);
-ga_status rows_integer(rows_out *r, const char *name, int64_t value);
-ga_status rows_unsigned(rows_out *r, const char *name, uint64_t value);
-ga_status rows_real(rows_out *r, const char *name, double value);
-ga_status rows_text(rows_out *r, const char *name, const char *value);
-/* Commits. */
-ga_status rows_close(rows_out *r);
-/* For failures; harmless after rows_close. */
-void rows_abort(rows_out *r);
+/* ---- standard output (output.c) ---- */
 
 /* Prints a line of help or of a list on standard output through stdio. */
 int close_stdout(const char *name);

@@ -156,24 +156,6 @@ int64_t ga__class_at(const ga__classes *classes, int64_t degree, int64_t label)
     return there ? low : -1;
 }
 
-ga_status ga__rank_nodes(ga_context *context, const ga_matrices *matrices, int64_t nodes,
-                         const uint32_t *out_degree, const uint32_t *in_degree, const int64_t *labels,
-                         int32_t *out_class, int32_t *in_class)
-{
-    for (int64_t v = 0; v < nodes; v++) {
-        int64_t label = labels ? labels[v] : 0;
-        int64_t out = ga__class_at(&matrices->out, out_degree[v], label),
-                in = ga__class_at(&matrices->in, in_degree[v], label);
-        if (out < 0 || in < 0) {
-            return ga__fail(context, GA_INVALID, "node %lld of in-degree %u and out-degree %u has no class",
-                            (long long)v, in_degree[v], out_degree[v]);
-        }
-        out_class[v] = (int32_t)out;
-        in_class[v] = (int32_t)in;
-    }
-    return GA_OK;
-}
-
 /* ---- r_min ---- */
 
 enum { BINS = 65 };

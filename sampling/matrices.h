@@ -37,12 +37,6 @@ void ga__class_sizes(const ga_matrices *matrices, int64_t *out_size, int64_t *in
 /* Entry of the DCM at (in-class, out-class), 0 if absent. Binary search. */
 int64_t ga__dcm_at(const ga_matrices *matrices, int32_t in_class, int32_t out_class);
 
-/* The class of every node by (degree, label): ranks into caller arrays of n entries. degrees as counted on the graph
- * that the matrices came from; labels NULL or n. */
-ga_status ga__rank_nodes(ga_context *context, const ga_matrices *matrices, int64_t nodes,
-                         const uint32_t *out_degree, const uint32_t *in_degree, const int64_t *labels,
-                         int32_t *out_class, int32_t *in_class);
-
 /* What counting finds out about the nodes on its way. */
 typedef struct ga__counted {
     ga_matrices *matrices;

@@ -15,20 +15,15 @@ ga_status ga_sample_report_write(ga_context *context, const ga_sample_report *re
                                  const char *path)
 {
     ga_status status = GA_OK;
-    ga__output *output = NULL;
+    ga__sheet sheet = { .context = context };
     ga__begin(context);
-    GA_TRY(ga__output_open(context, path, true, &output));
-    GA_TRY(ga__output_print(context, output, json ? "{\n" : "#name\tvalue\n"));
-    GA_TRY(ga__rescale_report_rows(context, &report->rescale, json, output));
+    GA_TRY(ga__sheet_open(context, path, json, &sheet));
+    GA_TRY(ga__rescale_report_rows(&sheet, &report->rescale));
     if (report->rewire.attempts > 0) {
-        GA_TRY(ga__rewire_report_rows(context, &report->rewire, json, output));
+        GA_TRY(ga__rewire_report_rows(&sheet, &report->rewire));
     }
-    if (json) {
-        GA_TRY(ga__output_print(context, output, "\n}\n"));
-    }
-    status = ga__output_commit(context, output);
-    output = NULL;
+    status = ga__sheet_close(&sheet);
 done:
-    ga__output_abort(context, output);
+    ga__sheet_abort(&sheet);
     return status;
 }

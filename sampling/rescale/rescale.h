@@ -2,6 +2,7 @@
 #ifndef GA_SAMPLING_RESCALE_H
 #define GA_SAMPLING_RESCALE_H
 
+#include "lib/base/sheet.h"
 #include "sampling/matrices.h"
 
 /* A planned sample, node by node. Node i takes over from a donor: an original node of DCM cell donor_cell[i] (index
@@ -28,9 +29,7 @@ ga_status ga__plan_make(ga_context *context, const ga_matrices *original, const 
                         const ga_rescale_options *options, ga__plan *plan, ga_rescale_report *report);
 void ga__plan_clear(ga_context *context, ga__plan *plan);
 
-/* Rows of the report for sample's own writer: appends to an open output. json: members without the outer braces. */
-struct ga__output;
-ga_status ga__rescale_report_rows(ga_context *context, const ga_rescale_report *report, bool json,
-                                  struct ga__output *output);
+/* Rows of the report, also for sample's own. */
+ga_status ga__rescale_report_rows(ga__sheet *sheet, const ga_rescale_report *report);
 
 #endif

@@ -2,11 +2,10 @@
 #ifndef GA_SAMPLING_REWIRE_H
 #define GA_SAMPLING_REWIRE_H
 
+#include "lib/base/sheet.h"
 #include "sampling/matrices.h"
 
-/* Rows of the report for sample's own writer: appends to an open output. json: members, each preceded by a comma. */
-struct ga__output;
-ga_status ga__rewire_report_rows(ga_context *context, const ga_rewire_report *report, bool json,
-                                 struct ga__output *output);
+/* Rows of the report, for sample's own. */
+ga_status ga__rewire_report_rows(ga__sheet *sheet, const ga_rewire_report *report);
 
 #endif
