@@ -36,6 +36,17 @@ awk -F '\t' '$1 == "wanted_edges" && $2 == 250 { ok = 1 } END { exit !ok }' r.ts
 expect 0 "$ga" sample graph.txt -r 3 --map map.txt -o triple.txt
 [ "$(grep -v '^#' map.txt | cut -f 2 | sort -n | uniq -c | awk '{ print $1 }' | sort -u)" = 3 ] || fail "donors of ratio 3"
 
+# 11 million cells for 8,000 edges: most of them never become arcs. The optimum is that of the problem with all of them.
+section "many labels"
+expect 0 "$ga" generate er -n 8000 -m 16000 -o thin.txt
+awk 'BEGIN { for (i = 0; i < 8000; i++) print i * 7919 % 3001 }' >thin.labels
+expect 0 "$ga" sample thin.txt --labels thin.labels -r 0.5 -q -o half.txt --out-labels half.labels --report half.tsv
+awk -F '\t' '$1 == "objective_value" && $2 > 6633.399 && $2 < 6633.401 { good++ }
+    $1 == "dropped" && $2 == 0 { good++ } END { exit good != 2 }' half.tsv ||
+    fail "many labels: $(grep -E 'objective_value|dropped' half.tsv)"
+"$ga" jdm half.txt --labels half.labels -o half.jdm && "$ga" dcm half.txt --labels half.labels -o half.dcm &&
+    "$ga" realize --jdm half.jdm --dcm half.dcm -o again.txt || fail "many labels: not realisable"
+
 section formats
 expect 0 "$ga" generate er -n 300 -m 2000 -o a.txt
 for kind in txt mtx sg gab txt.gz mtx.gz gab.gz; do
