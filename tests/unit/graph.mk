@@ -1,13 +1,17 @@
-check_PROGRAMS += tests/unit/check_graph_text tests/unit/check_graph_files tests/unit/check_graph_build \
+check_PROGRAMS += tests/unit/check_graph_text tests/unit/check_graph_files tests/unit/check_graph_binary tests/unit/check_graph_build \
 	tests/unit/check_graph_generate tests/fuzz/replay
 
 tests_unit_check_graph_text_SOURCES = tests/unit/check_graph_text.c tests/unit/check_graph.h
 tests_unit_check_graph_text_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_graph_text_LDADD = libgraphattn-core.la $(CHECK_LIBS)
 
-tests_unit_check_graph_files_SOURCES = tests/unit/check_graph_files.c tests/unit/check_graph.h
+tests_unit_check_graph_files_SOURCES = tests/unit/check_graph_files.c tests/unit/check_graph_files.h tests/unit/check_graph.h
 tests_unit_check_graph_files_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_graph_files_LDADD = libgraphattn-core.la $(CHECK_LIBS)
+
+tests_unit_check_graph_binary_SOURCES = tests/unit/check_graph_binary.c tests/unit/check_graph_files.h tests/unit/check_graph.h
+tests_unit_check_graph_binary_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_graph_binary_LDADD = libgraphattn-core.la $(CHECK_LIBS)
 
 tests_unit_check_graph_build_SOURCES = tests/unit/check_graph_build.c tests/unit/check_graph.h
 tests_unit_check_graph_build_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
