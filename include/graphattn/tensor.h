@@ -26,6 +26,31 @@ GA_API ga_status ga_npy_read(ga_context *context, const char *path, bool u2_is_b
 /* Writes a C-contiguous or strided CPU tensor as .npy version 1 (3 if the header needs it), whole or not at all. */
 GA_API ga_status ga_npy_write(ga_context *context, const DLTensor *tensor, const char *path);
 
+/* A safetensors file: named tensors and a map of strings. Reading checks the header (at most 100 MB, plain JSON of
+ * bounded depth, no name twice), every range against dtype, shape, its neighbours and the file. */
+typedef struct ga_safetensors ga_safetensors;
+/* path "-" is standard input; gzip is recognised. Returns owned. GA_FORMAT names the file, and the tensor where there is
+ * one. */
+GA_API ga_status ga_safetensors_read(ga_context *context, const char *path, ga_safetensors **file);
+/* Accepts NULL. */
+GA_API void ga_safetensors_destroy(ga_context *context, ga_safetensors *file);
+GA_API int64_t ga_safetensors_count(const ga_safetensors *file);
+/* Name and tensor number i in the order of the file. Borrowed until the file is destroyed. */
+GA_API const char *ga_safetensors_name(const ga_safetensors *file, int64_t i);
+GA_API const DLTensor *ga_safetensors_at(const ga_safetensors *file, int64_t i);
+/* NULL (no message) when there is none of that name. */
+GA_API const DLTensor *ga_safetensors_find(const ga_safetensors *file, const char *name);
+/* Value of a key of __metadata__; NULL when there is none. */
+GA_API const char *ga_safetensors_metadata(const ga_safetensors *file, const char *key);
+
+typedef struct ga_metadata {
+    const char *key, *value; /* UTF-8 */
+} ga_metadata;
+/* Writes count tensors, names unique, in the given order, whole or not at all. metadata may be NULL. */
+GA_API ga_status ga_safetensors_write(ga_context *context, const char *path, int64_t count,
+                                      const char *const *names, const DLTensor *const *tensors,
+                                      int64_t metadata_count, const ga_metadata *metadata);
+
 #ifdef __cplusplus
 }
 #endif

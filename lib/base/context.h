@@ -13,6 +13,7 @@ struct ga_context {
     ga_hooks hooks; /* every member is filled in */
     uint64_t seed;
     int threads; /* wanted, >= 1 */
+    int backend; /* a ga_backend: the instruction set that kernels are to use, 0 = the best */
     ga__pool pool;
     int64_t memory_limit;            /* 0 = none */
     int64_t memory_now, memory_peak; /* atomic */

@@ -5,31 +5,17 @@
 
 #include <string.h>
 
+#include "lib/tensor/content.h"
+
 /* ---- reading ---- */
 
 typedef struct reading {
-    ga_context *context;
-    ga__input *input;
-    const char *name;
-    int64_t offset; /* bytes of the file consumed */
+    ga__content from;
     ga__npy npy;
     int64_t elements;
     int size; /* of an element */
     unsigned char *data;
 } reading;
-
-/* Exactly size bytes, or GA_FORMAT. */
-static ga_status read_all(reading *r, void *buffer, int64_t size, const char *what)
-{
-    int64_t got = 0;
-    ga_status status = ga__input_read(r->context, r->input, buffer, size, &got);
-    r->offset += got;
-    if (status == GA_OK && got < size) {
-        status = ga__fail(r->context, GA_FORMAT, "%s: ends at byte %lld, in the middle of its %s", r->name,
-                          (long long)r->offset, what);
-    }
-    return status;
-}
 
 static ga_status read_header(reading *r, bool u2_is_bf16)
 {
@@ -37,62 +23,29 @@ static ga_status read_header(reading *r, bool u2_is_bf16)
     ga_status status = GA_OK;
     unsigned char start[8], length[4] = { 0 };
     char *text = NULL;
-    GA_TRY(read_all(r, start, sizeof start, "magic number"));
+    GA_TRY(ga__content_read(&r->from, start, sizeof start, "magic number"));
     if (memcmp(start, "\x93NUMPY", 6) != 0) {
-        GA_TRY(ga__fail(r->context, GA_FORMAT, "%s: is no npy file", r->name));
+        GA_TRY(ga__fail(r->from.context, GA_FORMAT, "%s: is no npy file", r->from.name));
     }
     if (start[6] < 1 || start[6] > 3) {
-        GA_TRY(ga__fail(r->context, GA_UNSUPPORTED, "%s: npy version %d.%d is not supported, only 1 to 3",
-                        r->name, start[6], start[7]));
+        GA_TRY(ga__fail(r->from.context, GA_UNSUPPORTED,
+                        "%s: npy version %d.%d is not supported, only 1 to 3", r->from.name, start[6],
+                        start[7]));
     }
-    GA_TRY(read_all(r, length, start[6] == 1 ? 2 : 4, "header"));
+    GA_TRY(ga__content_read(&r->from, length, start[6] == 1 ? 2 : 4, "header"));
     int64_t size = length[0] | length[1] << 8 | length[2] << 16 | (int64_t)length[3] << 24;
     if (size > MOST) {
-        GA_TRY(ga__fail(r->context, GA_FORMAT, "%s: npy header of %lld bytes", r->name, (long long)size));
+        GA_TRY(ga__fail(r->from.context, GA_FORMAT, "%s: npy header of %lld bytes", r->from.name,
+                        (long long)size));
     }
-    GA_TRY(ga_alloc(r->context, size, 1, &text));
-    GA_TRY(read_all(r, text, size, "header"));
-    GA_TRY(ga__npy_parse(r->context, r->name, text, size, u2_is_bf16, &r->npy));
+    GA_TRY(ga_alloc(r->from.context, size, 1, &text));
+    GA_TRY(ga__content_read(&r->from, text, size, "header"));
+    GA_TRY(ga__npy_parse(r->from.context, r->from.name, text, size, u2_is_bf16, &r->npy));
     r->size = ga__dtype_size(r->npy.dtype);
-    status = ga__count_elements(r->context, r->name, r->npy.ndim, r->npy.shape, r->size, &r->elements);
+    status =
+        ga__count_elements(r->from.context, r->from.name, r->npy.ndim, r->npy.shape, r->size, &r->elements);
 done:
-    ga_free(r->context, text);
-    return status;
-}
-
-/* A header may promise anything, so the memory grows with what is really there. */
-static ga_status read_data(reading *r)
-{
-    enum { FIRST = 1 << 24, PIECE = 1 << 22 };
-    ga_status status = GA_OK;
-    int64_t bytes = r->elements * r->size, have = 0, size = 0;
-    int fd;
-    bool plain = ga__input_plain(r->input, &fd, &size);
-    if (plain && size - r->offset < bytes) {
-        GA_TRY(ga__fail(r->context, GA_FORMAT, "%s: ends at byte %lld, its header expects %lld", r->name,
-                        (long long)size, (long long)(r->offset + bytes)));
-    }
-    int64_t room = plain ? bytes : ga__min(bytes, FIRST);
-    GA_TRY(ga_alloc(r->context, room, 1, &r->data));
-    while (have < bytes) {
-        if (have == room) {
-            int64_t more = ga__min(bytes - room, room) + room;
-            GA_TRY(ga__resize(r->context, room, more, 1, &r->data));
-            room = more;
-        }
-        int64_t piece = ga__min(room - have, PIECE);
-        GA_TRY(read_all(r, r->data + have, piece, "data"));
-        have += piece;
-        GA_TRY(ga__check(r->context));
-        ga__progress(r->context, "reading", have, bytes);
-    }
-    unsigned char after;
-    GA_TRY(ga__input_read(r->context, r->input, &after, 1, &have));
-    if (have > 0) {
-        GA_TRY(ga__fail(r->context, GA_FORMAT, "%s: byte %lld: more data than its header expects", r->name,
-                        (long long)r->offset));
-    }
-done:
+    ga_free(r->from.context, text);
     return status;
 }
 
@@ -122,18 +75,18 @@ static ga_status reorder(reading *r)
     if (axes < 2 || r->elements == 0) {
         goto done;
     }
-    GA_TRY(ga_alloc(r->context, r->elements, (size_t)r->size, &ordered));
+    GA_TRY(ga_alloc(r->from.context, r->elements, (size_t)r->size, &ordered));
     ga__walk walk = ga__walk_start(r->data, r->size, r->npy.ndim, r->npy.shape, strides);
     for (int64_t at = 0, piece; at < r->elements; at += piece) {
         piece = ga__min(r->elements - at, 1 << 20);
         ga__walk_copy(&walk, piece, ordered + at * r->size);
-        GA_TRY(ga__check(r->context));
+        GA_TRY(ga__check(r->from.context));
     }
-    ga_free(r->context, r->data);
+    ga_free(r->from.context, r->data);
     r->data = ordered;
     ordered = NULL;
 done:
-    ga_free(r->context, ordered);
+    ga_free(r->from.context, ordered);
     return status;
 }
 
@@ -141,7 +94,7 @@ static ga_status check_booleans(reading *r)
 {
     for (int64_t i = 0; r->npy.dtype.code == GA_DL_BOOL && i < r->elements; i++) {
         if (r->data[i] > 1) {
-            return ga__fail(r->context, GA_FORMAT, "%s: element %lld is no boolean: %d", r->name,
+            return ga__fail(r->from.context, GA_FORMAT, "%s: element %lld is no boolean: %d", r->from.name,
                             (long long)i, r->data[i]);
         }
     }
@@ -151,12 +104,13 @@ static ga_status check_booleans(reading *r)
 ga_status ga_npy_read(ga_context *context, const char *path, bool u2_is_bf16, DLTensor **out)
 {
     ga_status status = GA_OK;
-    reading r = { .context = context };
+    reading r = { .from.context = context };
     ga__begin(context);
-    GA_TRY(ga__input_open(context, path, true, &r.input));
-    r.name = ga__input_name(r.input);
+    GA_TRY(ga__input_open(context, path, true, &r.from.input));
+    r.from.name = ga__input_name(r.from.input);
     GA_TRY(read_header(&r, u2_is_bf16));
-    GA_TRY(read_data(&r));
+    GA_TRY(ga__content_take(&r.from, r.elements * r.size, &r.data));
+    GA_TRY(ga__content_end(&r.from));
     GA_TRY(check_booleans(&r));
     if (r.npy.swapped) {
         swap_bytes(r.data, r.elements, r.size);
@@ -168,49 +122,11 @@ ga_status ga_npy_read(ga_context *context, const char *path, bool u2_is_bf16, DL
     r.data = NULL;
 done:
     ga_free(context, r.data);
-    ga__input_close(context, r.input);
+    ga__input_close(context, r.from.input);
     return status;
 }
 
 /* ---- writing ---- */
-
-static bool is_contiguous(const DLTensor *tensor)
-{
-    int64_t step = 1;
-    for (int i = tensor->ndim - 1; tensor->strides && i >= 0; i--) {
-        if (tensor->shape[i] > 1 && tensor->strides[i] != step) {
-            return false;
-        }
-        step *= tensor->shape[i];
-    }
-    return true;
-}
-
-static ga_status write_data(ga_context *context, ga__output *output, const DLTensor *tensor, int64_t elements,
-                            int size)
-{
-    enum { PIECE = 1 << 15 };
-    ga_status status = GA_OK;
-    unsigned char *buffer = NULL;
-    const unsigned char *data = (const unsigned char *)tensor->data + tensor->byte_offset;
-    if (elements == 0) {
-        goto done;
-    }
-    if (is_contiguous(tensor)) {
-        status = ga__output_write(context, output, data, elements * size);
-        goto done;
-    }
-    GA_TRY(ga_alloc(context, PIECE, (size_t)size, &buffer));
-    ga__walk walk = ga__walk_start(data, size, tensor->ndim, tensor->shape, tensor->strides);
-    for (int64_t at = 0, piece; at < elements; at += piece) {
-        piece = ga__min(elements - at, PIECE);
-        ga__walk_copy(&walk, piece, buffer);
-        GA_TRY(ga__output_write(context, output, buffer, piece * size));
-    }
-done:
-    ga_free(context, buffer);
-    return status;
-}
 
 ga_status ga_npy_write(ga_context *context, const DLTensor *tensor, const char *path)
 {
@@ -231,7 +147,7 @@ ga_status ga_npy_write(ga_context *context, const DLTensor *tensor, const char *
     GA_TRY(ga__output_open(context, path, true, &output));
     GA_TRY(ga__output_write(context, output, header,
                             ga__npy_format(tensor->dtype, tensor->ndim, tensor->shape, header)));
-    GA_TRY(write_data(context, output, tensor, elements, size));
+    GA_TRY(ga__tensor_write(context, output, tensor));
     status = ga__output_commit(context, output);
     output = NULL;
 done:

@@ -34,4 +34,7 @@ ga__walk ga__walk_start(const void *data, int size, int ndim, const int64_t *sha
 /* Copies the next count elements, which must be there, to out. */
 void ga__walk_copy(ga__walk *walk, int64_t count, void *out);
 
+/* Writes the elements in C order, whatever the strides; the tensor was checked before. */
+ga_status ga__tensor_write(ga_context *context, ga__output *output, const DLTensor *tensor);
+
 #endif
