@@ -1,0 +1,101 @@
+/* tile_item.h - what the files of the tiles' forward pass share. */
+#ifndef GA_LIB_ENGINE_TILE_ITEM_H
+#define GA_LIB_ENGINE_TILE_ITEM_H
+
+#include "lib/base/workers.h"
+#include "lib/engine/tile_attention/tile_panel.h"
+
+/* Where statistics go; views are empty where not asked for. */
+typedef struct ga__tile_statistics {
+    const ga_row_statistics *wanted;
+    ga__view entropy, argmax, max, class_mass, column_sum, top_indices, top_weights;
+} ga__tile_statistics;
+
+/* Strips that go over the keys of a block before its values: one of the two at a time is in the cache. */
+enum { GA__GROUP = 4 };
+
+typedef struct ga__tiles {
+    ga_context *context;
+    const ga__attention *a;
+    const ga__tile_ops *ops;
+    ga__view o, lse;
+    ga__tile_statistics statistics;
+    const ga_post *classwise; /* NULL = none */
+    bool dressed, biased;
+    int64_t depth, stride, stride_v;
+    bool direct; /* values are used where they are */
+    ga__panels panels;
+    /* An item: rows_query queries of rows_head heads of a group, and one of `splits` parts of the places. */
+    int64_t rows_query, rows_head, blocks_query, blocks_head, splits, split_places, items;
+    /* Items that one thread does in order; their column sums are kept apart. */
+    int64_t per_chunk, chunks;
+    double *columns;                        /* (batch, heads, chunks, keys) */
+    float *part_acc, *part_sums, *part_max; /* of every item when places are split */
+    int64_t next;
+    int status;
+} ga__tiles;
+
+/* Statistics of a row while it goes over its blocks. */
+typedef struct ga__tile_tally {
+    double entropy, max;
+    int64_t argmax, count; /* count: entries of the heap */
+    bool nan;
+} ga__tile_tally;
+
+/* Scratch memory of one thread. */
+typedef struct ga__tile_room {
+    float *q, *acc, *k, *v;
+    float *rows; /* owns the arrays of row */
+    ga__tile_rows row;
+    float weights[GA__GROUP][GA__STRIP * GA__TILE], bias[GA__STRIP * GA__TILE];
+    uint64_t mask[GA__GROUP][GA__STRIP];
+    ga__tile_runs runs;
+    ga__tile_cursor *cursor; /* of every strip */
+    int64_t *length;         /* n of every row */
+    /* statistics and post */
+    ga__tile_tally *tally;
+    double *mass, *post_mass; /* (rows, classes) */
+    float *factors;           /* (rows, classes of post) */
+    float *top_weight;        /* (rows, top_k): heaps */
+    int32_t *top_key;
+} ga__tile_room;
+
+/* The item that a thread works on. */
+typedef struct ga__tile_item {
+    ga__tiles *tiles;
+    ga__tile_room *room;
+    ga__panel *panel; /* NULL = packs into its room */
+    int64_t number, batch, kv, head, heads, query, queries, rows;
+    int64_t from, to; /* places */
+    double *columns;  /* of the item's head, or NULL */
+} ga__tile_item;
+
+/* Row r of an item is query query + r % queries of head head + r / queries. */
+static inline int64_t ga__tile_head(const ga__tile_item *item, int64_t r)
+{
+    return item->head + r / item->queries;
+}
+static inline int64_t ga__tile_query(const ga__tile_item *item, int64_t r)
+{
+    return item->query + r % item->queries;
+}
+
+ga_status ga__tile_room_make(const ga__tiles *tiles, ga__tile_room *room);
+void ga__tile_room_free(const ga__tiles *tiles, ga__tile_room *room);
+void ga__tile_item_run(ga__tile_item *item);
+/* Puts the parts of the items from `number` on together, in their order, and stores the rows. */
+void ga__tile_item_join(ga__tile_item *item);
+
+/* What is added to the scores of rows row .. row + rows - 1 at the block that starts at place. */
+void ga__tile_bias(const ga__tile_item *item, int64_t row, int rows, int64_t place);
+
+void ga__tile_tally_start(const ga__tile_item *item);
+/* Adds finished weights of a strip at a block: mask as in the strip. */
+void ga__tile_tally_add(const ga__tile_item *item, const ga__strip *strip, int64_t row, int64_t place);
+void ga__tile_tally_store(const ga__tile_item *item);
+/* Masses of the classes of a post step, its factors, and the weights times them. */
+void ga__tile_post_add(const ga__tile_item *item, const ga__strip *strip, int64_t row, int64_t place);
+void ga__tile_post_factors(const ga__tile_item *item);
+void ga__tile_post_apply(const ga__tile_item *item, const ga__strip *strip, int64_t row, int64_t place);
+
+#endif
