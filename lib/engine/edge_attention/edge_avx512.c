@@ -1,0 +1,5 @@
+/* edge_avx512.c - edge_body.h for one instruction set. */
+#include "config.h"
+
+#define GA__ISA 512
+#include "lib/engine/edge_attention/edge_body.h"

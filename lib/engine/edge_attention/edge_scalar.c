@@ -1,0 +1,5 @@
+/* edge_scalar.c - edge_body.h for one instruction set. */
+#include "config.h"
+
+#define GA__ISA 0
+#include "lib/engine/edge_attention/edge_body.h"

@@ -1,0 +1,10 @@
+libgraphattn_sources += lib/engine/edge_attention/edge.h lib/engine/edge_attention/edge_pass.c \
+	lib/engine/edge_attention/edge_check.c lib/engine/edge_attention/edge_attention.c \
+	lib/engine/edge_attention/edge_ref.c lib/engine/edge_attention/edge_family.c \
+	lib/engine/edge_attention/edge_body.h lib/engine/edge_attention/edge_vectors.h \
+	lib/engine/edge_attention/edge_forward.h lib/engine/edge_attention/edge_reweight.h \
+	lib/engine/edge_attention/edge_backward.h lib/engine/edge_attention/edge_direct.h \
+	lib/engine/edge_attention/shapes.h
+engine_scalar_sources += lib/engine/edge_attention/edge_scalar.c
+engine_avx2_sources += lib/engine/edge_attention/edge_avx2.c
+engine_avx512_sources += lib/engine/edge_attention/edge_avx512.c
