@@ -1,0 +1,6 @@
+# the largest entries of rows
+libgraphattn_sources += lib/engine/top_k/top_k.h lib/engine/top_k/shapes.h lib/engine/top_k/top_k_body.h \
+	lib/engine/top_k/select_body.h lib/engine/top_k/top_k.c
+engine_scalar_sources += lib/engine/top_k/top_k_scalar.c
+engine_avx2_sources += lib/engine/top_k/top_k_avx2.c
+engine_avx512_sources += lib/engine/top_k/top_k_avx512.c

@@ -1,0 +1,5 @@
+/* top_k_avx512.c - the largest entries of a row: see top_k_body.h. */
+#include "config.h"
+
+#define GA__ISA 512
+#include "lib/engine/top_k/top_k_body.h"
