@@ -1,0 +1,104 @@
+/* attention.h - the registry of attention variants, and running one of them by name.
+ *
+ * A variant is a row of one table: name, summary, source, parameters, tensors, what it can do. The command, the manual,
+ * the tests and the benchmarks read that table. Parameters come as text (as on the command line), tensors as DLPack.
+ */
+#ifndef GRAPHATTN_ATTENTION_H
+#define GRAPHATTN_ATTENTION_H
+
+#include <graphattn/call.h>
+#include <graphattn/engine.h>
+#include <graphattn/graph.h>
+#include <math.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    GA_CAN_CAUSAL = 1,
+    GA_CAN_CROSS = 2, /* queries and keys may differ in number */
+    GA_CAN_GROUP = 4, /* fewer key/value heads */
+    GA_CAN_BACKWARD = 8,
+    GA_CAN_DECODE = 16,
+    GA_CAN_CUDA = 32,
+    GA_ALWAYS_CAUSAL = 64,
+    GA_TAKES_PATTERN = 128,    /* --pattern replaces its pattern */
+    GA_TAKES_NORMALISER = 256, /* --normaliser replaces its normaliser */
+    GA_IS_PATTERN = 512,       /* its pattern has a name for --pattern */
+    GA_CARRIES_STATE = 1024,
+    GA_QK_OPTIONAL = 2048 /* works without q and k in some of its forms */
+};
+
+typedef struct ga_variant {
+    const char *name;
+    const char *summary, *source, *family; /* family: "static", "linear", "dynamic" */
+    const char *plan;                      /* for people: pattern; score; normaliser; post */
+    const char *outputs;                   /* "o, lse, map" */
+    const ga_parameter *parameters;
+    const ga_tensor_slot *tensors;
+    unsigned can;
+    const struct ga__variant_ops *ops; /* private */
+} ga_variant;
+
+/* The table, ended by NULL. */
+GA_API const ga_variant *const *ga_variants(void);
+/* NULL (no message) for an unknown name. */
+GA_API const ga_variant *ga_variant_find(const char *name);
+
+/* One call of a variant. Arrays are borrowed. */
+typedef struct ga_attend_call {
+    const DLTensor *q, *k, *v;
+    const ga_named_text *parameters;
+    int64_t parameter_count;
+    const ga_named_tensor *tensors; /* extra inputs */
+    int64_t tensor_count;
+    bool causal;
+    double scale;           /* NAN = the variant's default */
+    const char *pattern;    /* "NAME:k=v,..." or NULL */
+    const char *normaliser; /* "NAME:k=v,..." or NULL */
+    const ga_graph
+        *graph; /* for variants and patterns that take one: key -> query; NULL = none. edge_bias follows
+                             * the order of ga_graph_out() */
+    const char *graph_name;    /* for messages */
+    const ga_edge_rows *edges; /* instead of graph; NULL = none */
+    const DLTensor *grad_o;    /* NULL = forward only */
+    bool f64;                  /* compute in double precision */
+    bool bf16;                 /* storage in bf16 */
+} ga_attend_call;
+#define GA_ATTEND_CALL_INIT \
+    { \
+        NULL, NULL, NULL, NULL, 0, NULL, 0, false, NAN, NULL, NULL, NULL, NULL, NULL, NULL, false, false \
+    }
+
+/* Computes the outputs whose names stand in wanted: each member's tensor pointer is set to a tensor returned owned (f32,
+ * or f64 when f64 is set; integers where a variant says so); on failure all are NULL. Names: those of the variant's
+ * outputs ("o" (B, H, Nq, Dv), "lse", "map", "state", ...); "grad_NAME" for q, k, v and every differentiable tensor, in
+ * the shape of the input; and of variants with a map the row statistics "entropy", "argmax" (i32), "max" (B, H, Nq),
+ * "column_sum" (B, H, Nk) and "stats" (B, H, Nq, 3): lse (NaN without softmax), entropy, largest weight.
+ * GA_INVALID for unknown names, wrong values and shapes that do not fit. */
+GA_API ga_status ga_attend(ga_context *context, const char *variant, const ga_attend_call *call,
+                           ga_named_tensor *wanted, int64_t wanted_count);
+
+/* The pattern of a variant for that many query heads, queries and keys, without any tensors of the call but the ones
+ * that the pattern needs (q, k, v may be NULL). Returns owned. */
+GA_API ga_status ga_attend_pattern(ga_context *context, const char *variant, const ga_attend_call *call,
+                                   int64_t heads, int64_t kv_heads, int64_t queries, int64_t keys,
+                                   ga_pattern **pattern);
+/* One head of a pattern as a graph of max(queries, keys) nodes with an edge key -> query for every visible pair (real
+ * keys). Returns owned. */
+GA_API ga_status ga_pattern_to_graph(ga_context *context, const ga_pattern *pattern, int64_t head,
+                                     ga_graph **graph);
+/* A graph as pattern: an edge j -> i lets query i see key j. Returns owned. GA_INVALID names an edge outside. */
+GA_API ga_status ga_pattern_from_graph(ga_context *context, const ga_graph *graph, int64_t queries,
+                                       int64_t keys, bool causal, ga_pattern **pattern);
+/* Writes one head as a picture, queries down, keys across, one pixel a pair or, above `most` pixels a side, the share of
+ * visible pairs as grey: PNG or SVG by the suffix of path (GA_INVALID for another). Whole or not at all. */
+GA_API ga_status ga_pattern_draw(ga_context *context, const ga_pattern *pattern, int64_t head, int64_t most,
+                                 const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
