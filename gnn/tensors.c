@@ -1,0 +1,133 @@
+/* tensors.c - the inputs of a run by name, and the matrices that it makes. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gnn/layer.h"
+#include "lib/engine/view.h"
+
+static int64_t find(const ga__layer_run *run, const char *name)
+{
+    for (int64_t i = 0; i < run->slot_count; i++) {
+        if (strcmp(run->slots[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+const DLTensor *ga__tensor(const ga__layer_run *run, const char *name)
+{
+    int64_t i = find(run, name);
+    return i < 0 ? NULL : run->slots[i].tensor;
+}
+
+DLTensor *ga__grad(const ga__layer_run *run, const char *name)
+{
+    int64_t i = find(run, name);
+    return i < 0 ? NULL : run->slots[i].grad;
+}
+
+/* "(2, 5, *)" */
+static void write_shape(char *text, size_t size, int count, const int64_t *axes)
+{
+    size_t used = (size_t)snprintf(text, size, "(");
+    for (int i = 0; i < count && used < size; i++) {
+        const char *comma = i ? ", " : "";
+        used +=
+            (size_t)(axes[i] < 0 ? snprintf(text + used, size - used, "%s*", comma)
+                                 : snprintf(text + used, size - used, "%s%lld", comma, (long long)axes[i]));
+    }
+    if (used < size) {
+        snprintf(text + used, size - used, ")");
+    }
+}
+
+static ga_status shape_fits(ga__layer_run *run, const char *name, const DLTensor *t, int count,
+                            const int64_t *axes)
+{
+    int missing = count - t->ndim;
+    bool fits = missing >= 0;
+    for (int i = 0; fits && i < count; i++) {
+        int64_t found = i < missing ? 1 : t->shape[i - missing];
+        fits = axes[i] < 0 || found == axes[i];
+    }
+    if (!fits) {
+        char found[128], wanted[128];
+        write_shape(found, sizeof found, t->ndim, t->shape);
+        write_shape(wanted, sizeof wanted, count, axes);
+        return ga__fail(run->context, GA_INVALID, "%s: shape %s, expected %s", name, found, wanted);
+    }
+    return GA_OK;
+}
+
+ga_status ga__fits(ga__layer_run *run, const char *name, int count, const int64_t *axes)
+{
+    int64_t i = find(run, name);
+    return i < 0 ? GA_OK : shape_fits(run, name, run->slots[i].given, count, axes);
+}
+
+int64_t ga__columns(const DLTensor *tensor)
+{
+    return tensor->ndim ? tensor->shape[tensor->ndim - 1] : 1;
+}
+
+static ga_status keep(ga__layer_run *run, DLDataType type, int ndim, const int64_t *shape, DLTensor **out)
+{
+    ga_status status = GA_OK;
+    if (run->temp_count == run->temp_room) {
+        int64_t more = run->temp_room ? 2 * run->temp_room : 32;
+        GA_TRY(ga__resize(run->context, run->temp_room, more, sizeof(DLTensor *), &run->temps));
+        run->temp_room = more;
+    }
+    GA_TRY(ga_tensor_create(run->context, type, ndim, shape, out));
+    run->temps[run->temp_count++] = *out;
+done:
+    return status;
+}
+
+ga_status ga__temp(ga__layer_run *run, int64_t rows, int64_t columns, DLTensor **out)
+{
+    const int64_t shape[] = { rows, columns };
+    return keep(run, run->working, 2, shape, out);
+}
+
+ga_status ga__temp_of(ga__layer_run *run, DLDataType type, int64_t rows, int64_t columns, DLTensor **out)
+{
+    const int64_t shape[] = { rows, columns };
+    return keep(run, type, 2, shape, out);
+}
+
+ga_status ga__temp_numbers(ga__layer_run *run, DLDataType type, int64_t count, DLTensor **out)
+{
+    return keep(run, type, 1, &count, out);
+}
+
+DLTensor ga__part_of_rows(const DLTensor *matrix, int64_t first, int64_t rows, int64_t shape[2])
+{
+    DLTensor part = *matrix;
+    shape[0] = rows;
+    shape[1] = matrix->shape[1];
+    part.shape = shape;
+    part.strides = NULL;
+    part.byte_offset += (uint64_t)(first * shape[1]) * (uint64_t)(matrix->dtype.bits / 8);
+    return part;
+}
+
+ga_status ga__make_y(ga__layer_run *run, int64_t columns)
+{
+    const int64_t shape[] = { run->nodes, columns };
+    return ga_tensor_create(run->context, run->working, 2, shape, &run->y);
+}
+
+ga_status ga__make_map(ga__layer_run *run, int64_t heads)
+{
+    const int64_t shape[] = { run->graph.edges.count, heads };
+    return run->want_map ? ga_tensor_create(run->context, run->working, 2, shape, &run->map) : GA_OK;
+}
+
+ga_status ga__check_grad_y(ga__layer_run *run)
+{
+    return shape_fits(run, "grad_y", run->grad_y, 2, run->y->shape);
+}
