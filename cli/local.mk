@@ -1,6 +1,11 @@
 # The command. It links the objects of the library, not the shared library: one file to run anywhere.
 
 graphattn_SOURCES = \
+	cli/attend.c \
+	cli/bench.c \
+	cli/bench.h \
+	cli/bench_dense.c \
+	cli/bench_sparse.c \
 	cli/convert.c \
 	cli/degree_matrices.c \
 	cli/files.c \
@@ -8,7 +13,9 @@ graphattn_SOURCES = \
 	cli/graphs.c \
 	cli/help.c \
 	cli/info.c \
+	cli/layer.c \
 	cli/main.c \
+	cli/mask.c \
 	cli/options.c \
 	cli/options.h \
 	cli/output.c \
@@ -23,5 +30,7 @@ graphattn_SOURCES = \
 	cli/session.h \
 	cli/signals.c \
 	cli/suggest.c \
-	cli/usage.c
+	cli/tensors.c \
+	cli/usage.c \
+	cli/variants.c
 graphattn_LDADD = libgraphattn-core.la

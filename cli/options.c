@@ -4,6 +4,7 @@
 #include "cli/options.h"
 
 #include <graphattn.h>
+#include <math.h>
 
 /* The indices of these lists are the values of the library's enums. */
 const char *const loops_words[] = {
@@ -41,6 +42,18 @@ const settings default_settings = {
     .b = 0.19,
     .c = 0.19,
     .mixing = 0.1,
+    .bench_tokens = 4096,
+    .bench_heads = 8,
+    .bench_dim = 64,
+    .bench_window = 256,
+    .bench_reps = 5,
+    .backend = -1,
+    .queries = -1,
+    .keys = -1,
+    .heads = 1,
+    .kv_heads = -1,
+    .pixels = 1024,
+    .scale = NAN,
 };
 
 static const option general_rows[] = {

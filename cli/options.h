@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Values of an option that may stand more than once, in order. */
+typedef struct word_list {
+    const char **words; /* owned */
+    int count;
+} word_list;
+
 /* What the options of a run say. One struct for all commands: a command lists the rows that it understands. */
 typedef struct settings {
     bool help, json, quiet;
@@ -13,16 +19,26 @@ typedef struct settings {
     bool in_edges, in_place;                                                      /* writing */
     bool steer, keep_ids, list_methods, all_violations, keep_duplicates, torus;
     bool list_options, list_commands;
+    bool causal, cab;
     int progress, loops, multi, from, to, objective, rounding, balance, preserve,
         label_bins; /* index of the word */
+    int task;       /* of bench: index of the word */
+    bool limits;
+    const char *bench_graph;
     int64_t threads, max_memory, max_nodes, max_edges;
     int64_t nodes, wanted_nodes, edges; /* -1 = not given */
     int64_t blocks, rows, columns;
+    int64_t bench_tokens, bench_heads, bench_dim, bench_window, bench_reps;
     uint64_t seed;
     double ratio, swaps_per_edge; /* -1 = not given */
     double lambda, degree_cap, time_limit, triples, a, b, c, mixing;
     const char *output, *device, *method, *target;
     const char *map, *labels, *out_labels, *report; /* NULL = not given, here and below */
+    int backend, precision;                         /* index of the word; backend -1 = not given */
+    int64_t queries, keys, heads, kv_heads, head, pixels;
+    double scale; /* NAN = not given */
+    word_list set, tensor, returned;
+    const char *q, *k, *v, *graph, *pattern, *normaliser, *grad_output, *features;
     const char *jdm, *dcm, *out_jdm, *out_dcm, *target_dcm, *plan_jdm;
 } settings;
 
@@ -35,7 +51,8 @@ typedef enum option_kind {
     OPTION_UNSIGNED, /* 64 bits */
     OPTION_SIZE,     /* bytes, with K, M, G or T for powers of 1024 */
     OPTION_REAL,
-    OPTION_TEXT
+    OPTION_TEXT,
+    OPTION_LIST /* text; every use adds one */
 } option_kind;
 
 typedef struct option {
@@ -76,6 +93,9 @@ typedef struct command command;
  * may stand among them and "--" ends them. Returns 0, or 2 after a message on standard error. */
 int parse_options(const command *what, int count, char **words, settings *values, const char **operands,
                   int *used);
+
+/* Frees the lists of settings. */
+void free_lists(settings *values);
 
 /* The help text of a command on standard output. */
 void print_help(const command *what);

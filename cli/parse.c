@@ -171,6 +171,30 @@ static int set_text(parsing *p, const option *o, const spelling *s, const char *
     return 0;
 }
 
+static int add_text(parsing *p, const option *o, const spelling *s, const char *value)
+{
+    word_list *list = (word_list *)((char *)p->values + o->at);
+    if (!*value) {
+        return usage_error(&p->asking, "%s: found nothing, expected %s", s->text, o->argument);
+    }
+    if (!list->words) { /* no option stands more often than there are words */
+        list->words = malloc((size_t)p->count * sizeof *list->words);
+    }
+    if (!list->words) {
+        fprintf(stderr, "graphattn %s: out of memory\n", p->asking.what->name);
+        return EXIT_FAILED;
+    }
+    list->words[list->count++] = value;
+    return 0;
+}
+
+void free_lists(settings *values)
+{
+    free(values->set.words);
+    free(values->tensor.words);
+    free(values->returned.words);
+}
+
 static int set_value(parsing *p, const option *o, const spelling *s, const char *value)
 {
     switch (o->kind) {
@@ -181,6 +205,7 @@ static int set_value(parsing *p, const option *o, const spelling *s, const char 
     case OPTION_SIZE: return set_size(p, o, s, value);
     case OPTION_REAL: return set_real(p, o, s, value);
     case OPTION_TEXT: return set_text(p, o, s, value);
+    case OPTION_LIST: return add_text(p, o, s, value);
     }
     return EXIT_USAGE;
 }

@@ -59,7 +59,7 @@ static int print_failure(session *s, ga_status status)
         return 128 + signal;
     }
     fprintf(stderr, "graphattn %s: %s\n", s->what->name, text[0] ? text : ga_status_name(status));
-    return EXIT_FAILED;
+    return s->wrong_usage ? EXIT_USAGE : EXIT_FAILED;
 }
 
 static ga_status prepare(session *s)
@@ -169,6 +169,7 @@ int run_command(const command *what, int count, char **words)
         return EXIT_FAILED;
     }
     int code = run_session(&s, count, words);
+    free_lists(&s.is);
     free(s.operands);
     return code;
 }

@@ -11,8 +11,8 @@
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* The graph, a map, labels, a report, two matrices: no command writes or reads more files. */
-enum { FILES = 8 };
+/* No command writes or reads more files. */
+enum { FILES = 48 };
 
 /* A file to be written. Where there are several, each is written under another name first and all are renamed at
  * the end, so that a failure leaves none of them. */
@@ -33,6 +33,7 @@ typedef struct session {
     int ins, outs;
     int64_t nodes, edges; /* of the last graph, for the closing line of --progress */
     bool show_progress, line_open;
+    bool wrong_usage; /* what failed is what was asked for: exit status 2 */
     double started;
 } session;
 
@@ -120,6 +121,60 @@ void end_progress(session *s, bool good);
 /* Starts a fresh line on standard error. */
 void clear_line(session *s);
 
+/* ---- tensors (tensors.c) ---- */
+
+/* "NAME=VALUE" of --set, --tensor and --return in two; value points into text. False when it is none. */
+bool split_pair(const char *text, const char **value);
+/* All of a list are pairs: 0, or EXIT_USAGE after a message. */
+int check_pairs(const session *s, const char *flag, const word_list *list);
+/* The name of a pair. Returns owned. */
+ga_status pair_name(session *s, const char *text, char **name);
+/* Reads .npy or, by suffix, one that is gzip'ed; NULL path gives NULL. Returns owned. */
+ga_status read_tensor(session *s, const char *path, DLTensor **tensor);
+ga_status write_tensor(session *s, const DLTensor *tensor, const char *path);
+/* An edge list in the order of its lines. Returns owned arrays. */
+typedef struct edge_file {
+    ga_edge_rows rows;
+    int64_t *keys, *queries, *lines;
+    double *weights;
+    bool weighted;   /* set by the caller: the third column is wanted, and repeated edges where graph is */
+    ga_graph *graph; /* instead of rows: formats that keep no order of lines */
+} edge_file;
+ga_status read_edges(session *s, const char *path, edge_file *file);
+void free_edges(session *s, edge_file *file);
+/* --set and --tensor. */
+typedef struct named_inputs {
+    ga_named_text *parameters;
+    int64_t parameter_count;
+    ga_named_tensor *tensors;
+    int64_t tensor_count;
+} named_inputs;
+ga_status read_named(session *s, named_inputs *inputs);
+void free_named(session *s, named_inputs *inputs);
+/* --set, --tensor, --graph, --pattern and --normaliser as a call. --pattern graph:FILE is taken apart. */
+typedef struct attend_inputs {
+    ga_attend_call call;
+    named_inputs named;
+    DLTensor *q, *k, *v, *grad_o;
+    edge_file edges;
+} attend_inputs;
+int check_inputs(session *s);
+ga_status read_inputs(session *s, attend_inputs *inputs);
+void free_inputs(session *s, attend_inputs *inputs);
+/* The words of --backend, and what becomes of it and of $GRAPHATTN_BACKEND (attend.c): 0, or EXIT_USAGE after a
+ * message; the context's kernels. */
+extern const char *const backend_words[];
+int check_backend(const session *s);
+ga_status set_backend(session *s);
+/* Outputs of a call: the main one by --output, the others by --return. Names the files by writes(). */
+void writes_outputs(session *s);
+/* Room for 1 + the number of --return. Returns owned names and, later, tensors. */
+ga_status name_outputs(session *s, const char *main, ga_named_tensor **wanted);
+ga_status write_outputs(session *s, const ga_named_tensor *wanted);
+void free_outputs(session *s, ga_named_tensor *wanted);
+/* 0 when there is a variant of that name, else EXIT_USAGE after a message. */
+int check_variant(const session *s);
+
 /* ---- what several commands share (rescaling.c) ---- */
 
 extern const option_group rescaling_options, rewiring_options, preserve_options;
@@ -150,10 +205,21 @@ int rewire_check(session *s);
 ga_status rewire_run(session *s);
 int sample_check(session *s);
 ga_status sample_run(session *s);
+int attend_check(session *s);
+ga_status attend_run(session *s);
+int layer_check(session *s);
+ga_status layer_run(session *s);
+int variants_check(session *s);
+ga_status variants_run(session *s);
+int mask_check(session *s);
+ga_status mask_run(session *s);
+int bench_check(session *s);
+ga_status bench_run(session *s);
 int help_check(session *s);
 ga_status help_run(session *s);
 
 extern const option_group convert_options, generate_options, matrix_options, rescale_options, realize_options,
-    rewire_options, sample_options, help_options;
+    rewire_options, sample_options, bench_options, help_options, attend_options, call_options,
+    attend_result_options, variants_options, mask_options, layer_options, layer_result_options;
 
 #endif
