@@ -7,7 +7,11 @@ cli_tests = \
 	tests/cli/faults-inputs.sh \
 	tests/cli/faults-outputs.sh \
 	tests/cli/faults-usage.sh \
+	tests/cli/faults-attend.sh \
 	tests/cli/golden.sh \
+	tests/cli/attend.sh \
+	tests/cli/golden-attention.sh \
+	tests/cli/golden-gnn.sh \
 	tests/cli/real.sh
 EXTRA_DIST += $(cli_tests) tests/cli/lib.sh
 TESTS += $(cli_tests)

@@ -11,6 +11,17 @@ include tests/unit/sampling.mk
 include tests/unit/flow.mk
 include tests/unit/rescale.mk
 include tests/unit/rewire.mk
+include tests/unit/properties.mk
+include tests/unit/gnn.mk
+include tests/unit/static.mk
+include tests/unit/tiles.mk
+include tests/unit/registry.mk
+include tests/unit/edges.mk
+include tests/unit/attention.mk
+include tests/unit/pattern.mk
+include tests/unit/products.mk
+include tests/unit/scan.mk
+include tests/unit/tiles_backward.mk
 TESTS += $(check_PROGRAMS)
 endif
 
@@ -18,11 +29,11 @@ include tests/cli.mk
 include tests/docs.mk
 
 build_tests = tests/build/headers.sh tests/build/layers.sh
-# a sanitizer's run-time library brings symbols of its own
+# a sanitizer's run-time library brings symbols of its own, and its builds are not optimised
 if !SANITIZED
-build_tests += tests/build/exports.sh tests/build/quiet.sh
+build_tests += tests/build/exports.sh tests/build/quiet.sh tests/build/vectors.sh
 endif
-EXTRA_DIST += tests/build/headers.sh tests/build/layers.sh tests/build/exports.sh tests/build/quiet.sh
+EXTRA_DIST += tests/build/headers.sh tests/build/layers.sh tests/build/vectors.sh tests/build/exports.sh tests/build/quiet.sh
 TESTS += $(build_tests)
 
 # the programs in which several threads work at once, for a build with --enable-tsan

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Who may include whom: lib knows nobody above it, graph only lib, sampling only graph and lib.
+# Who may include whom: lib knows nobody above it, graph only lib; sampling, attention and gnn only graph and lib.
 set -eu
 cd "${srcdir:-.}"
-[ -d lib ] && [ -d graph ] && [ -d sampling ] && [ -d cli ]
+for room in lib graph sampling attention gnn cli; do [ -d "$room" ]; done
 bad=0
 refuse() {
     room=$1
@@ -17,4 +17,9 @@ refuse() {
 refuse lib graph sampling cli gnn attention
 refuse graph sampling cli gnn attention
 refuse sampling cli gnn attention
+refuse attention sampling cli gnn
+refuse gnn sampling cli attention
+# inside lib: engine knows tensor and base, tensor knows base
+refuse lib/base lib/tensor lib/engine
+refuse lib/tensor lib/engine
 exit $bad

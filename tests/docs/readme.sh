@@ -16,6 +16,14 @@ cd "$work"
 graphattn generate rmat -n 4000 -m 24000 -o web.txt.gz
 graphattn generate ba -n 12000 -m 48000 -o citations.gab
 seq 0 11999 | awk '{ print $1 % 7 }' >topics.txt
+# four thousand tokens of eight zeros, as NumPy writes them
+{
+    printf '\223NUMPY\1\0\166\0%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (4000, 8), }"
+    head -c 128000 /dev/zero
+} >q.npy
+for name in k v g; do
+    cp q.npy $name.npy
+done
 
 # code blocks are indented by four spaces
 sed -n 's/^    \(graphattn [a-z].*\)$/\1/p; s/^    \(build\/graphattn .*\)$/\1/p; s/^    \(doc\/make-degree-figure .*\)$/\1/p' \

@@ -1,4 +1,4 @@
-base_tests = tests/unit/check_base tests/unit/check_io tests/unit/check_tensor
+base_tests = tests/unit/check_base tests/unit/check_io tests/unit/check_tensor tests/unit/check_safetensors
 check_PROGRAMS += $(base_tests)
 test_support = tests/unit/support.c tests/unit/support.h
 
@@ -14,3 +14,7 @@ tests_unit_check_io_LDADD = libgraphattn-core.la $(CHECK_LIBS) $(ZLIB_LIBS)
 tests_unit_check_tensor_SOURCES = tests/unit/check_tensor.c $(test_support)
 tests_unit_check_tensor_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_tensor_LDADD = libgraphattn-core.la $(CHECK_LIBS) $(ZLIB_LIBS)
+
+tests_unit_check_safetensors_SOURCES = tests/unit/check_safetensors.c $(test_support)
+tests_unit_check_safetensors_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_safetensors_LDADD = libgraphattn-core.la $(CHECK_LIBS)
