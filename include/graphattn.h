@@ -2,7 +2,11 @@
 #ifndef GRAPHATTN_H
 #define GRAPHATTN_H
 
+#include <graphattn/attention.h>
 #include <graphattn/base.h>
+#include <graphattn/call.h>
+#include <graphattn/engine.h>
+#include <graphattn/gnn.h>
 #include <graphattn/graph.h>
 #include <graphattn/sampling.h>
 #include <graphattn/tensor.h>

@@ -350,8 +350,9 @@ static ga_status finish_report(ga_context *context, const ga__draft *draft, cons
     int64_t labels;
     GA_TRY(ga__compare_plan(context, draft->original, plan->matrices, o, draft->ratio, report));
     GA_TRY(count_labels(context, &draft->original->out, &labels));
-    report->ks_bound =
-        o->target_dcm || plan->nodes == 0 ? NAN : (1 + (double)labels + (double)report->touched) / (double)plan->nodes;
+    report->ks_bound = o->target_dcm || plan->nodes == 0
+                           ? NAN
+                           : (1 + (double)labels + (double)report->touched) / (double)plan->nodes;
     report->ks_bound_in_only = o->rounding == GA_ROUNDING_SYSTEMATIC && !is_whole(draft);
     report->seed = ga_context_seed(context);
     report->seconds = ga__now() - began;
