@@ -1,4 +1,4 @@
-libgraphattn_sources += lib/engine/tile_attention/tiles.h lib/engine/tile_attention/tile_item.h \
+libgraphattn_sources += lib/engine/tile_attention/shapes.h lib/engine/tile_attention/tiles.h lib/engine/tile_attention/tile_item.h \
 	lib/engine/tile_attention/tiles.c lib/engine/tile_attention/tile_attention.c \
 	lib/engine/tile_attention/tile_item.c lib/engine/tile_attention/tile_bias.c \
 	lib/engine/tile_attention/tile_statistics.c lib/engine/tile_attention/tile_panel.h \
