@@ -16,25 +16,7 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL },
 };
 
-static ga_status plan(ga__job *run)
-{
-    ga_status status = GA_OK;
-    const int64_t state[] = { run->batch, run->kv_heads, run->dim, run->dim_v };
-    const int64_t rows[] = { run->batch, run->kv_heads, run->keys };
-    if (ga__part_value(&run->own, "normalise_qk")->integer) {
-        ga__step_before(run, ga__step_normalise(GA__Q));
-        ga__step_before(run, ga__step_normalise(GA__K));
-    }
-    run->scan.rule = GA_SCAN_DELTA;
-    GA_TRY(ga__bind(run, GA__BETA, "beta", false, 3, rows));
-    run->scan.chunk = ga__part_value(&run->own, "chunk")->integer;
-    GA_TRY(ga__bind(run, GA__INITIAL_STATE, "initial_state", false, 4, state));
-    status = ga__epilogue(run);
-done:
-    return status;
-}
-
-static const ga__variant_ops ops = { .engine = GA__ENGINE_SCAN, .plan = plan };
+static const ga__variant_ops ops = { .engine = GA__ENGINE_SCAN, .plan = ga__delta_plan };
 
 const ga_variant ga__delta_variant = {
     .name = "delta",

@@ -17,7 +17,7 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL },
 };
 
-static ga_status plan(ga__job *run)
+ga_status ga__delta_plan(ga__job *run)
 {
     ga_status status = GA_OK;
     const int64_t state[] = { run->batch, run->kv_heads, run->dim, run->dim_v };
@@ -36,7 +36,7 @@ done:
     return status;
 }
 
-static const ga__variant_ops ops = { .engine = GA__ENGINE_SCAN, .plan = plan };
+static const ga__variant_ops ops = { .engine = GA__ENGINE_SCAN, .plan = ga__delta_plan };
 
 const ga_variant ga__gated_delta_variant = {
     .name = "gated-delta",

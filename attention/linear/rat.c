@@ -367,29 +367,18 @@ done:
     return status;
 }
 
-/* Gradient of a slot, zeroed: it is added to. */
-static ga_status zeroed(ga__job *run, int slot, ga__view *view)
-{
-    ga_status status = ga__slot_grad_view(run, slot, view);
-    if (status == GA_OK && view->data) {
-        int64_t count = view->batch * view->heads * view->rows * view->columns;
-        memset(view->data, 0, (size_t)count * (view->type == GA__F64 ? sizeof(double) : sizeof(float)));
-    }
-    return status;
-}
-
 static ga_status backward(ga__job *run)
 {
     ga_status status = GA_OK;
     rat r;
     GA_TRY(open_rat(run, &r));
     GA_TRY(ga__view_of(run->context, "grad_o", run->grad_o, true, &r.up));
-    GA_TRY(zeroed(run, GA__Q, &r.dq));
-    GA_TRY(zeroed(run, GA__K, &r.dk));
-    GA_TRY(zeroed(run, GA__V, &r.dv));
-    GA_TRY(zeroed(run, ga__slot_find(run, "gate"), &r.d_gate));
-    GA_TRY(zeroed(run, ga__slot_find(run, "gate_v"), &r.d_gate_v));
-    GA_TRY(zeroed(run, ga__slot_find(run, "output_gate"), &r.d_output_gate));
+    GA_TRY(ga__slot_grad_zero(run, GA__Q, &r.dq));
+    GA_TRY(ga__slot_grad_zero(run, GA__K, &r.dk));
+    GA_TRY(ga__slot_grad_zero(run, GA__V, &r.dv));
+    GA_TRY(ga__slot_grad_zero(run, ga__slot_find(run, "gate"), &r.d_gate));
+    GA_TRY(ga__slot_grad_zero(run, ga__slot_find(run, "gate_v"), &r.d_gate_v));
+    GA_TRY(ga__slot_grad_zero(run, ga__slot_find(run, "output_gate"), &r.d_output_gate));
     status = ga__rows(run, run->batch, run->kv_heads, 1, room_of(&r), backward_group, &r);
 done:
     return status;

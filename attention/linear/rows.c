@@ -2,6 +2,9 @@
 #include "config.h"
 
 #include "attention/linear/rows.h"
+
+#include <string.h>
+
 #include "lib/base/workers.h"
 
 typedef struct job {
@@ -81,6 +84,16 @@ double ga__logistic(double x)
 double ga__softplus(double x)
 {
     return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
+}
+
+ga_status ga__slot_grad_zero(ga__job *run, int slot, ga__view *view)
+{
+    ga_status status = ga__slot_grad_view(run, slot, view);
+    if (status == GA_OK && view->data) {
+        int64_t count = view->batch * view->heads * view->rows * view->columns;
+        memset(view->data, 0, (size_t)count * (view->type == GA__F64 ? sizeof(double) : sizeof(float)));
+    }
+    return status;
 }
 
 ga_status ga__bind_token_decay(ga__job *run)

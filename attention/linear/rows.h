@@ -22,6 +22,8 @@ ga__step ga__step_ones(int slot);
 ga_status ga__slot_view(ga__job *run, int slot, ga__view *view);
 /* Its gradient; without data when none is wanted. */
 ga_status ga__slot_grad_view(ga__job *run, int slot, ga__view *view);
+/* The same, set to zero: for what is added to. */
+ga_status ga__slot_grad_zero(ga__job *run, int slot, ga__view *view);
 /* Slot of a tensor that must have these axes if it was given, else -1. */
 ga_status ga__slot_shaped(ga__job *run, const char *name, int count, const int64_t *dims, int *slot);
 /* Adds value to one element. */
@@ -38,6 +40,9 @@ ga_status ga__map_backward(ga__job *run, const ga__step *step, int64_t scratch, 
 
 /* Binds "log_decay" (B, G, Nk, 1 or d), if it was given. */
 ga_status ga__bind_token_decay(ga__job *run);
+
+/* Plan of the delta rule, with decay where it is given (gated_delta.c). */
+ga_status ga__delta_plan(ga__job *run);
 
 double ga__logistic(double x);
 double ga__softplus(double x);

@@ -260,17 +260,6 @@ done:
     return status;
 }
 
-/* Gradient of a slot, zeroed. */
-static ga_status zeroed(ga__job *run, int slot, ga__view *view)
-{
-    ga_status status = ga__slot_grad_view(run, slot, view);
-    if (status == GA_OK && view->data) {
-        int64_t count = view->batch * view->heads * view->rows * view->columns;
-        memset(view->data, 0, (size_t)count * (view->type == GA__F64 ? sizeof(double) : sizeof(float)));
-    }
-    return status;
-}
-
 /* Channel by channel in a fixed order, since many of them share gradients. */
 static ga_status backward(ga__job *run)
 {
@@ -280,11 +269,11 @@ static ga_status backward(ga__job *run)
     int64_t size = 0;
     GA_TRY(open_system(run, &s));
     GA_TRY(ga__view_of(run->context, "grad_o", run->grad_o, true, &s.up));
-    GA_TRY(zeroed(run, GA__Q, &s.dq));
-    GA_TRY(zeroed(run, GA__K, &s.dk));
-    GA_TRY(zeroed(run, GA__V, &s.du));
+    GA_TRY(ga__slot_grad_zero(run, GA__Q, &s.dq));
+    GA_TRY(ga__slot_grad_zero(run, GA__K, &s.dk));
+    GA_TRY(ga__slot_grad_zero(run, GA__V, &s.du));
     for (int i = 0; i < TENSORS; i++) {
-        GA_TRY(zeroed(run, ga__slot_find(run, tensors[i].name), &s.grad[i]));
+        GA_TRY(ga__slot_grad_zero(run, ga__slot_find(run, tensors[i].name), &s.grad[i]));
     }
     if (!ga__mul(s.length + 2, ga__max(s.n, 1), &size)) {
         GA_TRY(ga__fail(run->context, GA_OVERFLOW, "v: too many tokens"));

@@ -70,4 +70,11 @@ ga_status ga__attention_scatter_places_f64(ga_context *context, const ga__attent
                                            const double *places_k, const double *places_v,
                                            const ga_attention_gradients *gradients);
 
+/* Where statistics go; views are empty where not asked for. */
+typedef struct ga__statistics {
+    const ga_row_statistics *wanted;
+    ga__view entropy, argmax, max, class_mass, column_sum, top_indices, top_weights;
+} ga__statistics;
+ga_status ga__statistics_open(ga_context *context, const ga_row_statistics *asked, ga__statistics *s);
+
 #endif

@@ -176,3 +176,21 @@ ga_status ga__attention_check_gradients(ga_context *context, const ga__attention
 done:
     return status;
 }
+
+ga_status ga__statistics_open(ga_context *context, const ga_row_statistics *asked, ga__statistics *s)
+{
+    ga_status status = GA_OK;
+    *s = (ga__statistics){ .wanted = asked };
+    if (!asked) {
+        return GA_OK;
+    }
+    GA_TRY(ga__view_of(context, "entropy", asked->entropy, true, &s->entropy));
+    GA_TRY(ga__view_of(context, "argmax", asked->argmax, false, &s->argmax));
+    GA_TRY(ga__view_of(context, "max", asked->max, true, &s->max));
+    GA_TRY(ga__view_of(context, "class_mass", asked->class_mass, true, &s->class_mass));
+    GA_TRY(ga__view_of(context, "column_sum", asked->column_sum, true, &s->column_sum));
+    GA_TRY(ga__view_of(context, "top_indices", asked->top_indices, false, &s->top_indices));
+    GA_TRY(ga__view_of(context, "top_weights", asked->top_weights, true, &s->top_weights));
+done:
+    return status;
+}

@@ -132,7 +132,7 @@ static void store_map(const ga__attention *a, const ga__row *row, const ga__view
 typedef struct forward {
     ga__rows rows;
     ga__view o, lse, map;
-    ga__rows_statistics statistics;
+    ga__statistics statistics;
     const ga_post *post;          /* of a form that works row by row */
     int64_t items, chunks, chunk; /* items = slices * chunks; rows of a chunk */
     double *columns;              /* (items, keys): column sums of an item's rows */
@@ -216,7 +216,7 @@ static ga_status forward_rows(ga_context *context, const ga__attention *a, const
     GA_TRY(ga__view_of(context, "o", result->o, true, &f.o));
     GA_TRY(ga__view_of(context, "lse", result->lse, true, &f.lse));
     GA_TRY(ga__view_of(context, "map", result->map, true, &f.map));
-    GA_TRY(ga__rows_statistics_open(context, wanted, &f.statistics));
+    GA_TRY(ga__statistics_open(context, wanted, &f.statistics));
     GA_TRY(cut(context, a, &f));
     GA_TRY(ga__rows_open(context, a, f.items, wanted ? wanted->top_k : 0, &f.rows));
     ga__workers(context, f.rows.threads, forward_worker, &f);

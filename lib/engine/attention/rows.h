@@ -71,16 +71,8 @@ void ga__row_add(const ga__rows *rows, const ga__row *row, const ga__view *view,
 /* Entry of an explicit pattern in the caller's order: number t of the row. */
 int64_t ga__row_edge(const ga__attention *a, const ga__row *row, int64_t t);
 
-/* Where statistics go; views are empty where not asked for. */
-typedef struct ga__rows_statistics {
-    const ga_row_statistics *wanted;
-    ga__view entropy, argmax, max, class_mass, column_sum, top_indices, top_weights;
-} ga__rows_statistics;
-ga_status ga__rows_statistics_open(ga_context *context, const ga_row_statistics *wanted,
-                                   ga__rows_statistics *s);
 /* columns: sums of the weights of a key, added to; NULL when not asked for. */
-void ga__rows_statistics_row(const ga__rows *rows, ga__row *row, const ga__rows_statistics *s,
-                             double *columns);
+void ga__rows_statistics_row(const ga__rows *rows, ga__row *row, const ga__statistics *s, double *columns);
 
 /* The post steps that work on one row. */
 void ga__rows_post_row(const ga__rows *rows, ga__row *row, const ga_post *post);

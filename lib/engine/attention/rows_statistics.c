@@ -6,25 +6,6 @@
 
 #include "lib/engine/attention/rows.h"
 
-ga_status ga__rows_statistics_open(ga_context *context, const ga_row_statistics *wanted,
-                                   ga__rows_statistics *s)
-{
-    ga_status status = GA_OK;
-    *s = (ga__rows_statistics){ .wanted = wanted };
-    if (!wanted) {
-        return GA_OK;
-    }
-    GA_TRY(ga__view_of(context, "entropy", wanted->entropy, true, &s->entropy));
-    GA_TRY(ga__view_of(context, "argmax", wanted->argmax, false, &s->argmax));
-    GA_TRY(ga__view_of(context, "max", wanted->max, true, &s->max));
-    GA_TRY(ga__view_of(context, "class_mass", wanted->class_mass, true, &s->class_mass));
-    GA_TRY(ga__view_of(context, "column_sum", wanted->column_sum, true, &s->column_sum));
-    GA_TRY(ga__view_of(context, "top_indices", wanted->top_indices, false, &s->top_indices));
-    GA_TRY(ga__view_of(context, "top_weights", wanted->top_weights, true, &s->top_weights));
-done:
-    return status;
-}
-
 static void put(const ga__view *view, const ga__row *row, double value)
 {
     if (view->data) {
@@ -46,7 +27,7 @@ static void store_entropy(const ga__attention *a, const ga__row *row, const ga__
 }
 
 /* What is not a number is never the largest; where nothing else is there, it is the maximum. */
-static void store_largest(const ga__attention *a, const ga__row *row, const ga__rows_statistics *s)
+static void store_largest(const ga__attention *a, const ga__row *row, const ga__statistics *s)
 {
     double most = -INFINITY, other = 0;
     int64_t at = -1;
@@ -63,7 +44,7 @@ static void store_largest(const ga__attention *a, const ga__row *row, const ga__
     put(&s->max, row, at >= 0 ? most : other);
 }
 
-static void store_mass(const ga__attention *a, const ga__row *row, const ga__rows_statistics *s)
+static void store_mass(const ga__attention *a, const ga__row *row, const ga__statistics *s)
 {
     for (int64_t c = 0; c < s->class_mass.columns; c++) {
         double mass = 0;
@@ -130,7 +111,7 @@ static int64_t select_top(const ga__attention *a, const ga__row *row, int64_t k)
     return count;
 }
 
-static void store_top(const ga__attention *a, const ga__row *row, const ga__rows_statistics *s)
+static void store_top(const ga__attention *a, const ga__row *row, const ga__statistics *s)
 {
     int64_t k = s->wanted->top_k, count = select_top(a, row, k);
     for (int64_t c = 0; c < k; c++) {
@@ -145,8 +126,7 @@ static void store_top(const ga__attention *a, const ga__row *row, const ga__rows
     }
 }
 
-void ga__rows_statistics_row(const ga__rows *rows, ga__row *row, const ga__rows_statistics *s,
-                             double *columns)
+void ga__rows_statistics_row(const ga__rows *rows, ga__row *row, const ga__statistics *s, double *columns)
 {
     const ga__attention *a = rows->a;
     store_entropy(a, row, &s->entropy);

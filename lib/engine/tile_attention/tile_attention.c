@@ -37,24 +37,6 @@ static const char *can_forward(const ga__attention *a, const ga_attention_result
 
 /* ---- what is asked for ---- */
 
-static ga_status read_statistics(ga_context *context, const ga_row_statistics *wanted, ga__tile_statistics *s)
-{
-    ga_status status = GA_OK;
-    s->wanted = wanted;
-    if (!wanted) {
-        return GA_OK;
-    }
-    GA_TRY(ga__view_of(context, "entropy", wanted->entropy, true, &s->entropy));
-    GA_TRY(ga__view_of(context, "argmax", wanted->argmax, false, &s->argmax));
-    GA_TRY(ga__view_of(context, "max", wanted->max, true, &s->max));
-    GA_TRY(ga__view_of(context, "class_mass", wanted->class_mass, true, &s->class_mass));
-    GA_TRY(ga__view_of(context, "column_sum", wanted->column_sum, true, &s->column_sum));
-    GA_TRY(ga__view_of(context, "top_indices", wanted->top_indices, false, &s->top_indices));
-    GA_TRY(ga__view_of(context, "top_weights", wanted->top_weights, true, &s->top_weights));
-done:
-    return status;
-}
-
 static int64_t rounded(int64_t n, int64_t to)
 {
     return (n + to - 1) / to * to;
@@ -284,7 +266,7 @@ static ga_status forward(ga_context *context, const ga__attention *a, const ga_a
     t.direct = is_packed(&a->v, t.stride_v);
     GA_TRY(ga__view_of(context, "o", result->o, true, &t.o));
     GA_TRY(ga__view_of(context, "lse", result->lse, true, &t.lse));
-    GA_TRY(read_statistics(context, result->statistics, &t.statistics));
+    GA_TRY(ga__statistics_open(context, result->statistics, &t.statistics));
     if (a->batch == 0 || a->heads == 0 || a->queries == 0) {
         clear_columns(&t);
         return status;

@@ -5,12 +5,6 @@
 #include "lib/base/workers.h"
 #include "lib/engine/tile_attention/tile_panel.h"
 
-/* Where statistics go; views are empty where not asked for. */
-typedef struct ga__tile_statistics {
-    const ga_row_statistics *wanted;
-    ga__view entropy, argmax, max, class_mass, column_sum, top_indices, top_weights;
-} ga__tile_statistics;
-
 /* Strips that go over the keys of a block before its values: one of the two at a time is in the cache. */
 enum { GA__GROUP = 4 };
 
@@ -19,7 +13,7 @@ typedef struct ga__tiles {
     const ga__attention *a;
     const ga__tile_ops *ops;
     ga__view o, lse;
-    ga__tile_statistics statistics;
+    ga__statistics statistics;
     const ga_post *classwise; /* NULL = none */
     bool dressed, biased;
     int64_t depth, stride, stride_v;

@@ -6,14 +6,14 @@
 
 #include "lib/engine/tile_attention/tile_item.h"
 
-static bool wants_top(const ga__tile_statistics *s)
+static bool wants_top(const ga__statistics *s)
 {
     return s->top_indices.data || s->top_weights.data;
 }
 
 void ga__tile_tally_start(const ga__tile_item *item)
 {
-    const ga__tile_statistics *s = &item->tiles->statistics;
+    const ga__statistics *s = &item->tiles->statistics;
     for (int64_t r = 0; r < item->rows; r++) {
         item->room->tally[r] = (ga__tile_tally){ .max = -INFINITY, .argmax = -1 };
     }
@@ -144,7 +144,7 @@ static void each(const ga__tile_item *item, const ga__strip *strip, int64_t row,
 
 static void tally(const ga__tile_item *item, int64_t r, int64_t key, float *weight)
 {
-    const ga__tile_statistics *s = &item->tiles->statistics;
+    const ga__statistics *s = &item->tiles->statistics;
     ga__tile_tally *t = &item->room->tally[r];
     double w = (double)*weight;
     if (s->entropy.data || s->argmax.data || s->max.data) {
@@ -179,7 +179,7 @@ static void put(const ga__view *view, const ga__tile_item *item, int64_t r, doub
 
 static void store_top(const ga__tile_item *item, int64_t r)
 {
-    const ga__tile_statistics *s = &item->tiles->statistics;
+    const ga__statistics *s = &item->tiles->statistics;
     int64_t head = ga__tile_head(item, r), query = ga__tile_query(item, r);
     heap h = heap_of(item, r);
     sort_keys(&h);
@@ -195,7 +195,7 @@ static void store_top(const ga__tile_item *item, int64_t r)
 
 void ga__tile_tally_store(const ga__tile_item *item)
 {
-    const ga__tile_statistics *s = &item->tiles->statistics;
+    const ga__statistics *s = &item->tiles->statistics;
     for (int64_t r = 0; r < item->rows; r++) {
         const ga__tile_tally *t = &item->room->tally[r];
         put(&s->entropy, item, r, t->entropy);
