@@ -419,6 +419,35 @@ START_TEST(test_plain_softmax)
 }
 END_TEST
 
+/* Those kernels, too, give the same bits on any number of threads. */
+START_TEST(test_plain_threads)
+{
+    static const ga_edge_score scores[] = { GA_EDGE_DOT, GA_EDGE_GATV2, GA_EDGE_ADDITIVE };
+    static const int threads[] = { 1, 2, 3, 7 };
+    net n;
+    net_slopes first, again;
+    net_init(&n, 400, 60, 900, 31);
+    n.bias_axes = 0;
+    net_fill(&n, scores[_i], GA_SOFTMAX, 4, 16, 16);
+    free(n.tensor[NET_MASK]);
+    n.tensor[NET_MASK] = NULL;
+    for (int i = 0; i < 4; i++) {
+        ga_context *context = test_threads_context(threads[i]);
+        test_ok(context, net_backward(context, &n, NET_F32, 64, false, i ? &again : &first));
+        for (int k = 0; i > 0 && k <= NET_BIAS; k++) {
+            ck_assert(!n.tensor[k] ||
+                      equal_bits(again.of[k], first.of[k], net_rows(&n, k) * net_columns(&n, k)));
+        }
+        if (i > 0) {
+            net_slopes_drop(&again);
+        }
+        test_context_done(context, NULL);
+    }
+    net_slopes_drop(&first);
+    net_drop(&n);
+}
+END_TEST
+
 static TCase *laws(void)
 {
     TCase *laws = tcase_create("laws");
@@ -426,6 +455,7 @@ static TCase *laws(void)
     tcase_add_loop_test(laws, test_nan_stays, 0, FORMULAS);
     tcase_add_test(laws, test_single_weight);
     tcase_add_loop_test(laws, test_plain_softmax, 0, 3);
+    tcase_add_loop_test(laws, test_plain_threads, 0, 3);
     tcase_add_test(laws, test_nan_gradient_stays);
     tcase_add_test(laws, test_extremes);
     tcase_add_test(laws, test_permutation);
