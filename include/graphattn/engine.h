@@ -324,6 +324,19 @@ GA_API ga_status ga_sddmm_backward(ga_context *context, const ga_edges *edges,
                                    const DLTensor *b, const DLTensor *grad_s, DLTensor *grad_a,
                                    DLTensor *grad_b);
 
+/* Dropout: element i is kept when bit i % 32 of word i / 32 is set, and multiplied by scale. bits NULL: everything is
+ * kept as it is. Behind the last element stand zero bits and at least two more words. */
+typedef struct ga_keep {
+    const uint32_t *bits; /* ga_keep_words(elements) words, borrowed */
+    double scale;
+} ga_keep;
+GA_API int64_t ga_keep_words(int64_t elements);
+/* Draws bits: element i is dropped when word i % 4 of Philox 4x32-10 with the seed as key and the counter (i / 4, stream),
+ * both 64 bits wide, lies below rate 2^32. The same for any number of threads and instructions. GA_INVALID unless
+ * 0 <= rate < 1. The scale that belongs to it is 1 / (1 - rate). */
+GA_API ga_status ga_keep_draw(ga_context *context, uint64_t seed, uint64_t stream, int64_t elements,
+                              double rate, uint32_t *bits);
+
 typedef enum ga_edge_score {
     GA_EDGE_DOT = 0,  /* scale <q_i, k_j> */
     GA_EDGE_ADDITIVE, /* leaky(l_j + r_i): GAT; l and r are (nodes, heads) */
@@ -348,8 +361,14 @@ typedef struct ga_edge_attention {
     const DLTensor *att;   /* (heads, width): gatv2 */
     const DLTensor
         *edge_bias; /* (count) or (count, heads): added to the score before leaky (additive) or after */
-    const DLTensor *edge_scale; /* (count, heads): multiplies the finished weight (dropout masks), NULL = 1 */
+    const DLTensor *edge_scale; /* (count, heads): multiplies the finished weight, NULL = 1 */
     const DLTensor *v;          /* (sources, heads * value width); may be k itself */
+    ga_keep keep_weights; /* (count, heads), finished weights; softmax scores of the f32 and f64 kernels */
+    ga_keep keep_values;  /* (sources, heads * value width): v where it is summed, not where it is scored */
+    /* additive: l_j = <v_j, att_source> and r_i = <v_i, att_target> plus what does not depend on v, (heads, width) each;
+     * targets are sources. For the backward pass alone: v then gets the gradient through l and r, too. NULL = l and r
+     * have nothing to do with v. */
+    const DLTensor *att_source, *att_target;
     ga_normaliser normaliser;
     double p, guard; /* p-Laplacian; guard eps of tau + eps^2, 0: weight 0 (p < 2), w (p = 2), 0 (p > 2) */
     const DLTensor *edge_weights;                          /* (count): w of the p-Laplacian, NULL = 1 */
@@ -362,10 +381,13 @@ GA_API ga_status ga_edge_attention_forward(ga_context *context, const ga_edge_at
                                            DLTensor *weights /* (count, heads), may be NULL: the map */);
 
 typedef struct ga_edge_gradients {
-    const DLTensor *grad_y, *y, *lse; /* y and lse of the forward pass, or NULL: computed again */
+    const DLTensor *grad_y, *y, *lse; /* lse of the forward pass, or NULL: computed again; y may be NULL */
     const DLTensor *grad_sums;        /* p-Laplacian, may be NULL */
     DLTensor *q, *k, *v, *l, *r, *att, *edge_bias;
-    DLTensor *p; /* (1): of the exponent of the p-Laplacian */
+    DLTensor *att_source,
+        *att_target; /* additive with these maps. v may then be the problem's v itself: every row is
+                                        * replaced when nobody needs it any more */
+    DLTensor *p;     /* (1): of the exponent of the p-Laplacian */
 } ga_edge_gradients;
 GA_API ga_status ga_edge_attention_backward(ga_context *context, const ga_edge_attention *problem,
                                             const ga_transposed *transposed,

@@ -26,6 +26,24 @@ GA_API ga_status ga_npy_read(ga_context *context, const char *path, bool u2_is_b
 /* Writes a C-contiguous or strided CPU tensor as .npy version 1 (3 if the header needs it), whole or not at all. */
 GA_API ga_status ga_npy_write(ga_context *context, const DLTensor *tensor, const char *path);
 
+/* A sparse matrix by rows: row i has values[offsets[i]] .. values[offsets[i + 1] - 1] in the columns indices[], which
+ * ascend and do not repeat. */
+typedef struct ga_sparse {
+    int64_t rows, columns;
+    int64_t *offsets;  /* rows + 1 */
+    uint32_t *indices; /* offsets[rows] */
+    float *values;     /* NULL: every stored entry is 1 */
+} ga_sparse;
+/* Reads a Matrix Market coordinate file (general; pattern, integer or real), gzip recognised, path "-" standard input.
+ * Entries may stand in any order; one that stands twice, an index outside the header's, a value that is not finite or
+ * a count that is not the header's is GA_FORMAT with the line. Returns owned arrays (ga_sparse_clear). */
+GA_API ga_status ga_market_read(ga_context *context, const char *path, ga_sparse *matrix);
+/* Writes one, rows ascending: pattern without values, else real, shortest decimals that read back; .gz by suffix;
+ * whole or not at all. */
+GA_API ga_status ga_market_write(ga_context *context, const ga_sparse *matrix, const char *path);
+/* Frees the arrays and empties it. */
+GA_API void ga_sparse_clear(ga_context *context, ga_sparse *matrix);
+
 /* A safetensors file: named tensors and a map of strings. Reading checks the header (at most 100 MB, plain JSON of
  * bounded depth, no name twice), every range against dtype, shape, its neighbours and the file. */
 typedef struct ga_safetensors ga_safetensors;

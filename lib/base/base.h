@@ -69,7 +69,12 @@ typedef enum ga__purpose {
     GA__RANDOM_TARGET,
     GA__RANDOM_MATCHING,
     GA__RANDOM_BLOCKS,
-    GA__RANDOM_TEST
+    GA__RANDOM_TEST,
+    GA__RANDOM_WEIGHTS,    /* first weights of a model; index = weight number, element */
+    GA__RANDOM_SEEDS,      /* order of training nodes in batches; index = epoch */
+    GA__RANDOM_NEIGHBOURS, /* neighbours drawn for a batch; index = epoch, node */
+    GA__RANDOM_SAMPLE,     /* draws of a classical sampler */
+    GA__RANDOM_SAMPLE_KEY, /* index = node or edge */
 } ga__purpose;
 
 typedef struct ga__random {

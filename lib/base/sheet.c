@@ -17,11 +17,11 @@ done:
 
 ga_status ga__sheet_begin(ga__sheet *sheet, const char *name, const char *value)
 {
-    const char *between = sheet->any ? "," : "";
+    const char *between = sheet->any ? "," : "", *space = !sheet->line ? "\n " : sheet->any ? " " : "";
     sheet->any = true;
-    return sheet->json
-               ? ga__output_print(sheet->context, sheet->output, "%s\n \"%s\": %s", between, name, value)
-               : ga__output_print(sheet->context, sheet->output, "%s\t%s\n", name, value);
+    return sheet->json ? ga__output_print(sheet->context, sheet->output, "%s%s\"%s\": %s", between, space,
+                                          name, value)
+                       : ga__output_print(sheet->context, sheet->output, "%s\t%s\n", name, value);
 }
 
 ga_status ga__sheet_integer(ga__sheet *sheet, const char *name, int64_t value)
@@ -72,7 +72,7 @@ ga_status ga__sheet_close(ga__sheet *sheet)
 {
     ga_status status = GA_OK;
     if (sheet->json) {
-        GA_TRY(ga__output_print(sheet->context, sheet->output, "\n}\n"));
+        GA_TRY(ga__output_print(sheet->context, sheet->output, "%s}\n", sheet->line ? "" : "\n"));
     }
     status = ga__output_commit(sheet->context, sheet->output);
     sheet->output = NULL;

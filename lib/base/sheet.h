@@ -7,7 +7,7 @@
 typedef struct ga__sheet {
     ga_context *context;
     ga__output *output;
-    bool json, any; /* any: a row was written */
+    bool json, line, any; /* line: the object in one line, set after opening; any: a row was written */
 } ga__sheet;
 
 ga_status ga__sheet_open(ga_context *context, const char *path, bool json, ga__sheet *sheet);

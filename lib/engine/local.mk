@@ -28,12 +28,16 @@ include lib/engine/attention/local.mk
 include lib/engine/tile_attention/local.mk
 include lib/engine/edge_attention/local.mk
 include lib/engine/scan_attention/local.mk
+include lib/engine/keep/local.mk
 include lib/engine/spmm/local.mk
 include lib/engine/sddmm/local.mk
 include lib/engine/gemm/local.mk
 include lib/engine/merge/local.mk
 include lib/engine/top_k/local.mk
 include lib/engine/limits/local.mk
+include lib/engine/rowwise/local.mk
+include lib/engine/activate/local.mk
+include lib/engine/learn/local.mk
 
 libga_scalar_la_SOURCES = $(engine_scalar_sources)
 libga_scalar_la_CFLAGS = $(AM_CFLAGS) -O3 -ffp-contract=off

@@ -7,7 +7,7 @@
 
 #include "lib/base/base.h"
 
-enum { GA__LIST = 8, GA__PARAMETERS = 16 };
+enum { GA__LIST = 8, GA__PARAMETERS = 48 };
 
 /* Limits of ga_parameter. */
 #define GA__ANY .least = 1, .most = 0

@@ -8,6 +8,7 @@
 #define GA_LIB_ENGINE_EDGE_H
 
 #include "lib/engine/isa.h"
+#include "lib/engine/keep/keep.h"
 #include "lib/engine/view.h"
 
 enum {
@@ -24,6 +25,12 @@ typedef struct ga__edge_side {
     const float *part;  /* (nodes, heads): l or r of the additive score, 1 / norm of the cosine */
     const float *scale; /* (nodes): t of the p-Laplacian, NULL = 1 */
 } ga__edge_side;
+
+/* Dropout; bits NULL = everything is kept as it is. */
+typedef struct ga__edge_keep {
+    const uint32_t *bits;
+    float scale;
+} ga__edge_keep;
 
 /* Parameters of a target's row for every head, (targets, parameters, heads): what its weights and their gradients
  * need. w = a(s, first) second, ds = a'(s) second (m c - third) with c = <grad y, v>, m the edge scale:
@@ -42,6 +49,9 @@ enum {
     GA__EDGE_MOST_PARAMETERS
 };
 
+/* Parameters of a target's row in the kernels for common shapes (edge_direct_backward.h). */
+enum { GA__EDGE_DIRECT_RECORDS = 4 };
+
 typedef struct ga__edge_run {
     /* lists */
     const int64_t *offsets, *edge; /* edge: place of an entry in the arrays over edges; NULL = identity */
@@ -56,12 +66,14 @@ typedef struct ga__edge_run {
     int64_t heads, width, width_v;
     float scale, slope, softcap; /* softcap 0 = off */
     double eps, power, p, guard;
-    const float *att;         /* (heads, width) */
-    const float *bias;        /* (count, bias_heads) */
-    int64_t bias_heads;       /* 1 or heads */
-    const float *mask;        /* (count, heads): edge scale */
-    const float *edge_weight; /* (count): w of the p-Laplacian */
-    ga__view dense;           /* (1, 1, targets, sources) bias of this head, or no data */
+    const float *att;           /* (heads, width) */
+    const float *bias;          /* (count, bias_heads) */
+    int64_t bias_heads;         /* 1 or heads */
+    const float *mask;          /* (count, heads): edge scale */
+    ga__edge_keep keep_weights; /* (count, heads) */
+    ga__edge_keep keep_values;  /* (sources, heads * width_v) */
+    const float *edge_weight;   /* (count): w of the p-Laplacian */
+    ga__view dense;             /* (1, 1, targets, sources) bias of this head, or no data */
     int64_t dense_batch, dense_head;
     float distance_slope; /* -distance_slope |target + shift - source| is added */
     int64_t shift;
@@ -80,6 +92,10 @@ typedef struct ga__edge_run {
     /* backward */
     int parameters; /* of a row of record */
     float *record;  /* (targets, parameters, heads) */
+    bool no_third;  /* nobody needs the third parameter */
+    bool direct;    /* kernels for common shapes: the pass over targets makes the records from lse */
+    /* Pass over sources, additive: maps of v to l and r, (heads, width_v), and the gradient of r, (targets, heads). */
+    const float *att_source, *att_target, *dr;
     bool want_x, want_y, want_part;
     float *dx, *dy, *dpart; /* own rows: (rows, dx_stride), (rows, dy_stride), (rows, heads) */
     int64_t dx_stride, dy_stride;
@@ -101,8 +117,8 @@ typedef struct ga__edge_scratch {
     float *room_x, *room_y;
     float *other_x, *other_y; /* [16] converted other rows */
     float *row;               /* a row of output */
-    float *att;               /* gradient of att of a unit of work, (heads, width) */
-    double *totals;           /* of a unit of work: gradient of p; sums of ds and of distance ds */
+    float *att;     /* gradients of a unit of work: of att, (heads, width), or of att_source and att_target */
+    double *totals; /* of a unit of work: gradient of p; sums of ds and of distance ds */
     const float *x[GA__EDGE_BLOCK], *y[GA__EDGE_BLOCK];
     /* Rows of the edges 16 places on, which the kernels ask for while they read those of this block; or NULL. */
     const float *next_x[GA__EDGE_BLOCK], *next_y[GA__EDGE_BLOCK];
@@ -113,6 +129,8 @@ typedef struct ga__edge_scratch {
 enum { GA__EDGE_TOTALS = 4 };
 
 typedef struct ga__edge_ops {
+    /* Whether the kernels for common shapes can do this backward pass, with run->direct set for both passes. */
+    bool (*direct_backward)(const ga__edge_run *run);
     /* Rows first .. last - 1 with at most hub edges. */
     void (*forward_rows)(const ga__edge_run *run, ga__edge_scratch *s, int64_t first, int64_t last,
                          int64_t hub);
@@ -132,6 +150,9 @@ typedef struct ga__edge_ops {
 } ga__edge_ops;
 extern const ga__edge_ops ga__edge_ops_scalar, ga__edge_ops_avx2, ga__edge_ops_avx512;
 
+/* Of the context's instruction set. */
+const ga__edge_ops *ga__edge_ops_of(const ga_context *context);
+
 /* Floats of a row's state, either direction. */
 int64_t ga__edge_state(const ga__edge_run *run, bool backward);
 static inline int64_t ga__edge_round(int64_t floats)
@@ -140,8 +161,9 @@ static inline int64_t ga__edge_round(int64_t floats)
 }
 
 /* Runs a pass over all rows and slices (heads and batches that share the lists). select sets run to a slice; NULL for
- * one slice. Units of work follow from offsets, slices and hub alone. datt (heads, width) and totals are sums over all
- * units, in their order; NULL where not wanted. totals: per slice GA__EDGE_TOTALS doubles. */
+ * one slice. Units of work follow from offsets, slices and hub alone. datt (att_size numbers: gradient of att in a pass
+ * over targets, those of att_source and att_target one behind the other in a pass over sources) and totals are sums over
+ * all units, in their order; NULL where not wanted. totals: per slice GA__EDGE_TOTALS doubles. */
 typedef enum ga__edge_mode { GA__EDGE_FORWARD, GA__EDGE_RECORDS, GA__EDGE_BACKWARD } ga__edge_mode;
 typedef struct ga__edge_pass {
     const ga__edge_run *run;
@@ -150,6 +172,7 @@ typedef struct ga__edge_pass {
     void (*select)(ga__edge_run *run, int64_t slice, void *user);
     void *user;
     double *datt, *totals;
+    int64_t att_size;
 } ga__edge_pass;
 ga_status ga__edge_pass_run(ga_context *context, const ga__edge_pass *pass);
 
@@ -160,10 +183,8 @@ typedef struct ga__edge_problem {
     const ga_edge_attention *given;
     const ga_edges *edges;
     int64_t heads, width, width_v, bias_heads;
-    ga__view q, k, v, l, r, att, bias, mask, weight, target_scale, source_scale;
+    ga__view q, k, v, l, r, att, bias, mask, weight, target_scale, source_scale, att_source, att_target;
     bool wide; /* something is f64: the plain kernels run */
-    float *owned[12];
-    int owned_count;
 } ga__edge_problem;
 
 /* Refuses what does not fit together; nothing is allocated. */
@@ -178,6 +199,7 @@ typedef struct ga__edge_outputs {
 typedef struct ga__edge_slopes {
     ga__view grad_y, y, lse, grad_sums;   /* given */
     ga__view q, k, v, l, r, att, bias, p; /* wanted */
+    ga__view att_source, att_target;
 } ga__edge_slopes;
 
 /* Double precision, plain loops; scores of one row at a time in the first, of all edges in the second. */

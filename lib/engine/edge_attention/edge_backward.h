@@ -17,168 +17,7 @@ static backward_state backward_state_at(const ga__edge_run *run, float *state)
     return b;
 }
 
-/* ---- records ---- */
-
-static float *record_of(const ga__edge_run *run, int64_t row)
-{
-    return run->record + row * run->parameters * run->heads;
-}
-
-/* Sums over the edges of a row that inline and softplus-reweight need; one head. */
-static void record_inline(const ga__edge_run *run, ga__edge_scratch *s, int64_t row, float *record)
-{
-    vf sum = vf_zero(), product = vf_zero();
-    int64_t from = run->offsets[row], end = run->offsets[row + 1], count = end - from;
-    for (int64_t e = from; e < end; e += EB) {
-        int n = (int)ga__min(EB, end - e);
-        begin_block(run, s, e, n);
-        block_scores(run, s, row, n);
-        pair_block(PAIR_DOT, s->own_y, NULL, 0, s->scale, s->y, s->fetch_y, 1, run->width_v, n, s->product);
-        for (int g = 0; g < GROUPS; g++) {
-            vm lanes = block_lanes(n, g);
-            sum = vf_add(sum, vf_pick(lanes, vf_load(s->score + g * VF), vf_zero()));
-            product = vf_add(product, vf_pick(lanes, vf_load(s->product + g * VF), vf_zero()));
-        }
-    }
-    record[GA__EDGE_FIRST] = count ? (1 - vf_sum(sum)) / (float)count : 0;
-    record[GA__EDGE_SECOND] = 1;
-    record[GA__EDGE_THIRD] = count ? run->y_factor * vf_sum(product) / (float)count : 0;
-}
-
-/* relu-l1 and softplus: the sum of weights and the mean of m c over them, in double precision, where products are exact:
- * with a single positive weight the mean is its m c, and its gradient 0. */
-static void record_sums(const ga__edge_run *run, ga__edge_scratch *s, int64_t row, float *record)
-{
-    int64_t end = run->offsets[row + 1], heads = run->heads;
-    float first = run->row_first ? run->row_first[row] : 0;
-    double *sums = s->sums;
-    memset(sums, 0, (size_t)(2 * heads) * sizeof *sums);
-    for (int64_t e = run->offsets[row]; e < end; e += EB) {
-        int n = (int)ga__min(EB, end - e);
-        begin_block(run, s, e, n);
-        block_scores(run, s, row, n);
-        pair_block(PAIR_DOT, s->own_y, NULL, 0, s->scale, s->y, s->fetch_y, heads, run->width_v, n,
-                   s->product);
-        if (run->mask) {
-            spread(run->mask, s->place, heads, heads, n, s->slope);
-        }
-        for (int64_t at = 0; at < heads * EB; at += VF) {
-            vf a = plain_weight(run->kind, vf_load(s->score + at), vf_set(first)),
-               c = vf_load(s->product + at);
-            vf mask = vf_mul(run->mask ? vf_load(s->slope + at) : vf_set(1), vf_set(run->y_factor));
-            vf_store(s->weight + at, a);
-            vf_store(s->product + at, vf_mul(mask, c));
-        }
-        for (int64_t h = 0; h < heads; h++) {
-            for (int k = 0; k < n; k++) {
-                double a = s->weight[h * EB + k];
-                sums[2 * h] += a;
-                sums[2 * h + 1] += a * s->product[h * EB + k];
-            }
-        }
-    }
-    for (int64_t h = 0; h < heads; h++) {
-        double sum = sums[2 * h];
-        bool none = sum == 0 || (run->kind == GA_RELU_L1 && sum <= run->eps);
-        record[GA__EDGE_FIRST * heads + h] = first;
-        record[GA__EDGE_SECOND * heads + h] = row_factor(run, row, (float)sum);
-        record[GA__EDGE_THIRD * heads + h] = none ? 0 : (float)(sums[2 * h + 1] / sum);
-    }
-}
-
-/* Gradient of y / largest, before the mean is taken off: (f c - third) second power base^(power - 1) / largest. */
-GA__INLINE vf reweight_gradient(const ga__edge_run *run, vf base, vf product, vf second, vf third, vf largest)
-{
-    vf g = vf_mul(vf_sub(vf_mul(product, vf_set(run->y_factor)), third), second);
-    g = vf_div(vf_mul(g, vf_mul(vf_set((float)run->power), vf_power(base, run->power - 1))), largest);
-    return vf_pick(vm_gt(base, vf_zero()), g, vf_zero());
-}
-
-static void record_reweight(const ga__edge_run *run, ga__edge_scratch *s, int64_t row, float third,
-                            float *record)
-{
-    reweight r = reweight_of(run, s, row);
-    vf sum = vf_zero(), mean = vf_zero();
-    float divisor = 0;
-    for (int pass = 0; pass < 2 && !r.flat; pass++) {
-        for (int64_t e = run->offsets[row], end = run->offsets[row + 1]; e < end; e += EB) {
-            int n = (int)ga__min(EB, end - e);
-            begin_block(run, s, e, n);
-            block_scores(run, s, row, n);
-            if (pass == 1) {
-                pair_block(PAIR_DOT, s->own_y, NULL, 0, s->scale, s->y, s->fetch_y, 1, run->width_v, n,
-                           s->product);
-            }
-            for (int g = 0; g < GROUPS; g++) {
-                vm lanes = block_lanes(n, g);
-                vf score = vf_load(s->score + g * VF), base, w = reweighted(run, &r, score, &base);
-                if (pass == 0) {
-                    sum = vf_add(sum, vf_pick(lanes, w, vf_zero()));
-                    continue;
-                }
-                vf z = reweight_gradient(run, base, vf_load(s->product + g * VF), vf_set(divisor),
-                                         vf_set(third), vf_set(r.largest));
-                z = vf_mul(z, vf_softplus(vf_mul(score, vf_set(r.factor))));
-                mean = vf_add(mean, vf_pick(lanes, z, vf_zero()));
-            }
-        }
-        divisor = pass == 0 ? row_factor(run, row, vf_sum(sum)) : divisor;
-    }
-    int64_t count = run->offsets[row + 1] - run->offsets[row];
-    record[GA__EDGE_FIRST] = r.factor;
-    record[GA__EDGE_SECOND] = divisor;
-    record[GA__EDGE_THIRD] = third;
-    record[GA__EDGE_RE_N_OVER_SUM] = r.flat ? 0 : r.n_over_sum;
-    record[GA__EDGE_RE_OFFSET] = r.offset;
-    record[GA__EDGE_RE_LARGEST] = r.flat ? 1 : r.largest;
-    record[GA__EDGE_RE_MEAN] = count ? vf_sum(mean) * record[GA__EDGE_RE_N_OVER_SUM] / (float)count : 0;
-}
-
-static void record_row(const ga__edge_run *run, ga__edge_scratch *s, int64_t row)
-{
-    float *record = record_of(run, row);
-    int64_t heads = run->heads;
-    begin_own(run, s, row);
-    if (run->y) {
-        load_row(s->row, run->y, row * run->y_out_stride, run->y_out_type, heads * run->width_v, 1);
-    }
-    for (int64_t h = 0; h < heads; h++) {
-        float first = run->row_first ? run->row_first[row] : 0, second = 1, third = 0;
-        float sum = run->sums ? run->sums[row * run->lse_stride + h] : 0;
-        if (run->y) {
-            int64_t at = h * run->width_v;
-            third = pair_one(PAIR_DOT, s->own_y, NULL, 0, 1, s->row, at, run->width_v);
-        }
-        switch (run->kind) {
-        case GA_SOFTMAX: {
-            float lse = run->lse[row * run->lse_stride + h];
-            first = lse == -INFINITY ? 0 : -lse;
-            break;
-        }
-        case GA_SOFTPLUS:
-        case GA_RELU_L1: record_sums(run, s, row, record); return;
-        case GA_NORM_ATTENTION:
-            second = row_factor(run, row, 0);
-            third = 0;
-            break;
-        case GA_P_LAPLACIAN: third = sum; break; /* here the gradient of the row's sum */
-        case GA_SOFTPLUS_REWEIGHT: record_reweight(run, s, row, third, record); return;
-        case GA_INLINE: record_inline(run, s, row, record); return;
-        case GA_SIGMOID:
-        case GA_IDENTITY: third = 0; break;
-        }
-        record[GA__EDGE_FIRST * heads + h] = first;
-        record[GA__EDGE_SECOND * heads + h] = second;
-        record[GA__EDGE_THIRD * heads + h] = third;
-    }
-}
-
-static void records(const ga__edge_run *run, ga__edge_scratch *s, int64_t first, int64_t last)
-{
-    for (int64_t row = first; row < last; row++) {
-        record_row(run, s, row);
-    }
-}
+#include "lib/engine/edge_attention/edge_records.h"
 
 /* ---- blocks ---- */
 
@@ -212,7 +51,7 @@ static void block_gradients(const ga__edge_run *run, ga__edge_scratch *s, int n)
         vm lanes = block_lanes(n, (int)(at % EB / VF));
         vf first = parameter(run, s, GA__EDGE_FIRST, at), second = parameter(run, s, GA__EDGE_SECOND, at);
         vf third = parameter(run, s, GA__EDGE_THIRD, at), score = vf_load(s->score + at), w, slope;
-        vf product = vf_load(s->product + at), mask = run->mask ? vf_load(s->slope + at) : vf_set(1);
+        vf product = vf_load(s->product + at), mask = has_mask(run) ? vf_load(s->slope + at) : vf_set(1);
         if (run->kind == GA_SOFTPLUS_REWEIGHT) {
             vf ratio = parameter(run, s, GA__EDGE_RE_N_OVER_SUM, at);
             vf largest = parameter(run, s, GA__EDGE_RE_LARGEST, at);
@@ -342,8 +181,8 @@ static void backward_block(const ga__edge_run *run, ga__edge_scratch *s, int64_t
     }
     pair_block(PAIR_DOT, s->own_y, NULL, 0, s->scale, s->y, s->fetch_y, run->heads, run->width_v, n,
                s->product);
-    if (run->mask) {
-        spread(run->mask, s->place, run->heads, run->heads, n, s->slope);
+    if (has_mask(run)) {
+        block_mask(run, s, n, s->slope);
     }
     if (run->kind == GA_P_LAPLACIAN) {
         laplacian_gradients(run, s, row, n);
@@ -419,34 +258,74 @@ static void finish_dx(const ga__edge_run *run, ga__edge_scratch *s, int64_t row,
     }
 }
 
-static void backward_finish(const ga__edge_run *run, ga__edge_scratch *s, int64_t row)
+/* The gradient of v behind the sum over edges: dropout, then what comes through l and r; dpart is the gradient of l. */
+static void finish_dy(const ga__edge_run *run, const float *dpart, int64_t row, float *dy)
 {
-    backward_state b = backward_state_at(run, s->state);
-    if (run->want_x && run->dx) {
-        finish_dx(run, s, row, b.dx);
-        store_gradient(run->dx + row * run->dx_stride, b.dx, run->heads * run->width, run->add_dx);
+    int64_t columns = run->heads * run->width_v;
+    if (run->keep_values.bits) {
+        drop_row(&run->keep_values, row * columns, columns, dy, dy);
     }
-    if (run->want_y) {
-        store_gradient(run->dy + row * run->dy_stride, b.dy, run->heads * run->width_v, run->add_dy);
-    }
-    for (int64_t h = 0; run->want_part && run->dpart && h < run->heads; h++) {
-        run->dpart[row * run->heads + h] = lanes_sum(b.part + h * EB);
+    for (int64_t h = 0; h < run->heads; h++) {
+        for (int64_t c = h * run->width_v; run->att_source && c < (h + 1) * run->width_v; c++) {
+            dy[c] += dpart[h] * run->att_source[c];
+        }
+        for (int64_t c = h * run->width_v; run->att_target && c < (h + 1) * run->width_v; c++) {
+            dy[c] += run->dr[row * run->heads + h] * run->att_target[c];
+        }
     }
 }
 
+/* att += gradients of att_source and att_target of a source, whose v is not dropped here. */
+static void add_maps(const ga__edge_run *run, ga__edge_scratch *s, const float *dpart, int64_t row)
+{
+    int64_t columns = run->heads * run->width_v;
+    load_row(s->row, run->own.y, row * run->own.y_stride, run->own.y_type, columns, 1);
+    for (int64_t c = 0; c < columns; c++) {
+        int64_t h = c / run->width_v;
+        s->att[c] += run->want_part ? dpart[h] * s->row[c] : 0;
+        s->att[columns + c] += run->dr ? run->dr[row * run->heads + h] * s->row[c] : 0;
+    }
+}
+
+/* Behind the sums over edges, which may be changed: dx (NULL: done), dy, dpart (heads). */
+static void finish_rows(const ga__edge_run *run, ga__edge_scratch *s, int64_t row, float *dx, float *dy,
+                        const float *dpart)
+{
+    if (dx && run->want_x && run->dx) {
+        finish_dx(run, s, row, dx);
+        store_gradient(run->dx + row * run->dx_stride, dx, run->heads * run->width, run->add_dx);
+    }
+    if (run->swapped && run->want_att) {
+        add_maps(run, s, dpart, row);
+    }
+    if (run->want_y) {
+        finish_dy(run, dpart, row, dy);
+        store_gradient(run->dy + row * run->dy_stride, dy, run->heads * run->width_v, run->add_dy);
+    }
+    if (run->want_part && run->dpart) {
+        memcpy(run->dpart + row * run->heads, dpart, (size_t)run->heads * sizeof *dpart);
+    }
+}
+
+static void backward_finish(const ga__edge_run *run, ga__edge_scratch *s, int64_t row)
+{
+    backward_state b = backward_state_at(run, s->state);
+    for (int64_t h = 0; h < run->heads; h++) {
+        b.part[h] = lanes_sum(b.part + h * EB); /* behind the lanes of the heads before it */
+    }
+    finish_rows(run, s, row, b.dx, b.dy, b.part);
+}
+
+/* A row without edges: zeros, and what comes through r. */
 static void backward_empty(const ga__edge_run *run, ga__edge_scratch *s, int64_t row)
 {
-    const float *zeros = s->state;
     memset(s->state, 0, (size_t)ga__edge_state(run, true) * sizeof *s->state);
+    begin_own(run, s, row);
     if (run->want_x && run->dx && !run->add_dx) {
-        store_gradient(run->dx + row * run->dx_stride, zeros, run->heads * run->width, false);
+        store_gradient(run->dx + row * run->dx_stride, s->state, run->heads * run->width, false);
     }
-    if (run->want_y && !run->add_dy) {
-        store_gradient(run->dy + row * run->dy_stride, zeros, run->heads * run->width_v, false);
-    }
-    for (int64_t h = 0; run->want_part && run->dpart && h < run->heads; h++) {
-        run->dpart[row * run->heads + h] = 0;
-    }
+    backward_state b = backward_state_at(run, s->state);
+    finish_rows(run, s, row, NULL, b.dy, b.part);
 }
 
 static void backward_blocks(const ga__edge_run *run, ga__edge_scratch *s, int64_t first, int64_t last,
@@ -477,18 +356,4 @@ static void backward_part_blocks(const ga__edge_run *run, ga__edge_scratch *s, i
         backward_block(run, s, row, e, (int)ga__min(EB, to - e));
     }
     memcpy(state, s->state, (size_t)ga__edge_state(run, true) * sizeof *state);
-}
-
-static void backward_merge(const ga__edge_run *run, ga__edge_scratch *s, int64_t row, const float *states,
-                           int64_t parts, int64_t step)
-{
-    int64_t size = ga__edge_state(run, true);
-    memcpy(s->state, states, (size_t)size * sizeof *states);
-    for (int64_t k = 1; k < parts; k++) {
-        for (int64_t i = 0; i < size; i++) {
-            s->state[i] += states[k * step + i];
-        }
-    }
-    begin_own(run, s, row);
-    backward_finish(run, s, row);
 }

@@ -7,6 +7,12 @@
 
 enum { GROUPS = EB / VF };
 
+/* Finished weights are multiplied by something. */
+static bool has_mask(const ga__edge_run *run)
+{
+    return run->mask || run->keep_weights.bits;
+}
+
 /* ---- a block of edges ---- */
 
 static void block_rows(const void *base, ga__type type, int64_t stride, int64_t columns, const int64_t *node,
@@ -54,6 +60,31 @@ static const float *const *next_rows(const void *base, ga__type type, int64_t st
     return next;
 }
 
+/* Dropout of n numbers of a row whose bits start at `at`. */
+static void drop_row(const ga__edge_keep *keep, int64_t at, int64_t n, const float *from, float *to)
+{
+    vf scale = vf_set(keep->scale);
+    for (int64_t c = 0; c < n; c += VF) {
+        int lanes = n - c < VF ? (int)(n - c) : VF;
+        vm m = vm_bits((uint32_t)ga__keep_from(keep->bits, at + c) & ((1U << VF) - 1));
+        vf_store_n(to + c, vf_pick(m, vf_mul(vf_load_n(from + c, lanes), scale), vf_zero()), lanes);
+    }
+}
+
+/* Values as they are summed. */
+static void drop_values(const ga__edge_run *run, ga__edge_scratch *s, int n)
+{
+    int64_t columns = run->heads * run->width_v, step = ga__edge_round(columns);
+    for (int e = 0; e < n; e++) {
+        float *to = s->other_y + e * step;
+        drop_row(&run->keep_values, s->node[e] * columns, columns, s->y[e], to);
+        s->y[e] = to;
+    }
+    for (int e = n; e < EB; e++) {
+        s->y[e] = s->y[n - 1];
+    }
+}
+
 /* Reads what the edges from .. from + n - 1 bring. */
 static void begin_block(const ga__edge_run *run, ga__edge_scratch *s, int64_t from, int n)
 {
@@ -61,7 +92,7 @@ static void begin_block(const ga__edge_run *run, ga__edge_scratch *s, int64_t fr
     for (int e = 0; e < n; e++) {
         s->node[e] = ids[e];
     }
-    if (run->mask || run->bias || run->map || run->edge_weight || run->dbias) {
+    if (has_mask(run) || run->bias || run->map || run->edge_weight || run->dbias) {
         for (int e = 0; e < n; e++) {
             s->place[e] = run->edge ? run->edge[from + e] : from + e;
         }
@@ -74,6 +105,9 @@ static void begin_block(const ga__edge_run *run, ga__edge_scratch *s, int64_t fr
         s->fetch_y =
             next_rows(o->y, o->y_type, o->y_stride, heads, run->width_v, ids + EB, n, ahead, s->next_y);
         block_rows(o->y, o->y_type, o->y_stride, heads * run->width_v, s->node, n, s->other_y, s->y);
+        if (run->keep_values.bits && !run->swapped) {
+            drop_values(run, s, n);
+        }
     }
     if (o->x) {
         s->fetch_x =
@@ -163,6 +197,26 @@ static void spread(const float *from, const int64_t *index, int64_t heads, int64
     }
     for (int64_t h = 0; h < heads && n < EB; h++) {
         memset(to + h * EB + n, 0, (size_t)(EB - n) * sizeof *to);
+    }
+}
+
+/* to[h][e]: edge scale and dropout of the weights, 0 behind the n-th. */
+static void block_mask(const ga__edge_run *run, const ga__edge_scratch *s, int n, float *to)
+{
+    int64_t heads = run->heads;
+    const ga__edge_keep *keep = &run->keep_weights;
+    if (run->mask) {
+        spread(run->mask, s->place, heads, heads, n, to);
+    } else {
+        for (int64_t i = 0; i < heads * EB; i++) {
+            to[i] = i % EB < n;
+        }
+    }
+    for (int e = 0; keep->bits && e < n; e++) {
+        for (int64_t h = 0; h < heads; h++) {
+            float *w = to + h * EB + e;
+            *w = ga__kept(keep->bits, s->place[e] * heads + h) ? *w * keep->scale : 0;
+        }
     }
 }
 
@@ -363,7 +417,16 @@ GA__INLINE vf plain_slope(ga_normaliser_kind kind, vf score, vf first, vf a)
 
 #include "lib/engine/edge_attention/edge_direct.h"
 
+#include "lib/engine/edge_attention/edge_direct_forward.h"
+
+#include "lib/engine/edge_attention/edge_direct_backward.h"
+
+#include "lib/engine/edge_attention/edge_direct_distance.h"
+
+#include "lib/engine/edge_attention/edge_direct_kernels.h"
+
 const ga__edge_ops GA__NAME(ga__edge_ops) = {
+    .direct_backward = direct_backward,
     .forward_rows = forward_rows,
     .forward_part = forward_part,
     .forward_merge = forward_merge,

@@ -141,6 +141,28 @@ done:
     return status;
 }
 
+/* Dropout, and the maps from v to l and r. */
+static ga_status read_dropout(ga_context *context, ga__edge_problem *p)
+{
+    const ga_edge_attention *g = p->given;
+    bool keeps = g->keep_weights.bits || g->keep_values.bits, maps = g->att_source || g->att_target;
+    ga_status status = GA_OK;
+    GA_TRY(ga__keep_check(context, "keep_weights", &g->keep_weights));
+    GA_TRY(ga__keep_check(context, "keep_values", &g->keep_values));
+    if (keeps && g->normaliser.kind != GA_SOFTMAX) {
+        return ga__fail(context, GA_UNSUPPORTED, "keep_weights and keep_values go with softmax alone");
+    }
+    if (maps && (g->score != GA_EDGE_ADDITIVE || p->edges->targets != p->edges->sources_count)) {
+        return ga__fail(
+            context, GA_INVALID,
+            "att_source and att_target: the additive score on as many targets as sources expected");
+    }
+    GA_TRY(read_matrix(context, "att_source", g->att_source, p->heads, p->width_v, &p->att_source));
+    GA_TRY(read_matrix(context, "att_target", g->att_target, p->heads, p->width_v, &p->att_target));
+done:
+    return status;
+}
+
 static ga_status check_formula(ga_context *context, const ga_edge_attention *g)
 {
     bool laplacian = g->normaliser.kind == GA_P_LAPLACIAN;
@@ -197,9 +219,20 @@ ga_status ga__edge_resolve(ga_context *context, const ga_edge_attention *given, 
     GA_TRY(read_width(context, "v", &p->v, p->heads, &p->width_v));
     GA_TRY(read_score_tensors(context, p));
     GA_TRY(read_edge_tensors(context, p));
-    const ga__view *all[] = { &p->q,           &p->k,    &p->v,    &p->l,      &p->r,
-                              &p->att,         &p->bias, &p->mask, &p->weight, &p->target_scale,
-                              &p->source_scale };
+    GA_TRY(read_dropout(context, p));
+    const ga__view *all[] = { &p->q,
+                              &p->k,
+                              &p->v,
+                              &p->l,
+                              &p->r,
+                              &p->att,
+                              &p->bias,
+                              &p->mask,
+                              &p->weight,
+                              &p->target_scale,
+                              &p->source_scale,
+                              &p->att_source,
+                              &p->att_target };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         p->wide = p->wide || (all[i]->data && all[i]->type == GA__F64);
     }

@@ -1,9 +1,11 @@
-/* edge_direct.h - softmax of dot, gatv2 and additive scores without biases and masks, for common heads and widths.
+/* edge_direct.h - softmax of dot, gatv2 and additive scores, for common heads and widths: rows and groups of edges.
  *
- * As many edges at a time as their heads fill a vector with: lane e H + h stands for head h of edge e. Heads H and
+ * As many edges at a time as their heads fill a vector with: lane e H + h stands for head h of edge e. Form, heads H and
  * vectors of a head P are constants wherever these functions are inlined, accumulators stay in registers, and a row of
  * few edges costs little more than its edges.
  */
+#include "lib/engine/edge_attention/edge_direct_vectors.h"
+
 #if GA__ISA != 0
 
 enum {
@@ -11,79 +13,99 @@ enum {
     DIRECT_MOST = 16   /* vectors of a row */
 };
 
+/* How the columns of a row lie in vectors. */
+typedef enum direct_form {
+    DIRECT_WHOLE, /* a head is P vectors */
+    DIRECT_TAIL, /* a head is P vectors, the last of them in part; the number of columns is known at run time alone */
+    DIRECT_HALF /* two heads are a vector, P is 0; 16 lanes alone */
+} direct_form;
+
+/* What is known at run time: columns of a head, of which `rest` lie in the last vector. */
+typedef struct direct_columns {
+    int64_t width, all;
+    int rest;
+} direct_columns;
+
+/* ---- rows ---- */
+
+GA__INLINE int direct_vectors(const direct_form form, const int H, const int P)
+{
+    return form == DIRECT_HALF ? H / 2 : H * P;
+}
+
+GA__INLINE int64_t direct_at(const direct_form form, const int P, const direct_columns *c, const int k)
+{
+    return form == DIRECT_TAIL ? k / P * c->width + k % P * VF : k * VF;
+}
+
+GA__INLINE vf direct_vector(const direct_form form, const int P, const direct_columns *c, const float *row,
+                            const int k)
+{
+    row += direct_at(form, P, c, k);
+    return form == DIRECT_TAIL && k % P == P - 1 ? vf_load_n(row, c->rest) : vf_load(row);
+}
+
+GA__INLINE void direct_store(const direct_form form, const int P, const direct_columns *c, float *row,
+                             const int k, vf v)
+{
+    row += direct_at(form, P, c, k);
+    if (form == DIRECT_TAIL && k % P == P - 1) {
+        vf_store_n(row, v, c->rest);
+    } else {
+        vf_store(row, v);
+    }
+}
+
+GA__INLINE void direct_load(const direct_form form, const int H, const int P, const direct_columns *c,
+                            const float *row, vf *to)
+{
+#pragma GCC unroll 16
+    for (int k = 0; k < direct_vectors(form, H, P); k++) {
+        to[k] = direct_vector(form, P, c, row, k);
+    }
+}
+
+/* The lanes of every vector of a row that dropout keeps; the row's bits start at `at`. */
+GA__INLINE void direct_kept(const direct_form form, const int H, const int P, const direct_columns *c,
+                            const uint32_t *bits, int64_t at, vm *kept)
+{
+    uint64_t word = 0;
+#pragma GCC unroll 16
+    for (int k = 0; k < direct_vectors(form, H, P); k++) {
+        if (form == DIRECT_TAIL || k * VF % 32 == 0) {
+            word = ga__keep_from(bits, at + direct_at(form, P, c, k));
+        }
+        kept[k] = vm_bits((uint32_t)(form == DIRECT_TAIL ? word : word >> k * VF % 32));
+    }
+}
+
+/* ---- numbers of heads ---- */
+
+/* Numbers by lane e H + h, ready for lanes_of. */
+typedef struct direct_lanes {
+    vf v;
+    float each[VF];
+} direct_lanes;
+
+GA__INLINE void direct_lanes_set(const direct_form form, vf v, direct_lanes *to)
+{
+    to->v = v;
+    if (form != DIRECT_HALF) {
+        vf_store(to->each, v);
+    }
+}
+
+/* The number of edge e for the head of every lane of vector k. */
+GA__INLINE vf direct_lanes_of(const direct_form form, const int H, const int P, const direct_lanes *l, int e,
+                              const int k)
+{
 #if GA__ISA == 512
-/* Lane i of the result is lane i + n of v, around the end. */
-GA__INLINE vf vf_turn(vf v, int n)
-{
-    const __m512i at = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    return _mm512_permutexvar_ps(_mm512_add_epi32(at, _mm512_set1_epi32(n)), v);
-}
-/* x = m 2^e with 1 <= m < 2 for positive x. */
-GA__INLINE vf vf_exponent(vf x)
-{
-    return _mm512_getexp_ps(x);
-}
-GA__INLINE vf vf_mantissa(vf x)
-{
-    return _mm512_getmant_ps(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero);
-}
-GA__INLINE bool vm_any(vm m)
-{
-    return m != 0;
-}
-#else
-GA__INLINE vf vf_turn(vf v, int n)
-{
-    const __m256i at = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return _mm256_permutevar8x32_ps(v, _mm256_add_epi32(at, _mm256_set1_epi32(n)));
-}
-GA__INLINE vf vf_exponent(vf x)
-{
-    __m256i e = _mm256_srli_epi32(_mm256_castps_si256(x), 23);
-    return _mm256_cvtepi32_ps(_mm256_sub_epi32(e, _mm256_set1_epi32(127)));
-}
-GA__INLINE vf vf_mantissa(vf x)
-{
-    __m256i m = _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7fffff));
-    return _mm256_castsi256_ps(_mm256_or_si256(m, _mm256_set1_epi32(0x3f800000)));
-}
-GA__INLINE bool vm_any(vm m)
-{
-    return vm_to_bits(m) != 0;
-}
+    if (form == DIRECT_HALF) {
+        const __m512i high = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+        return _mm512_permutexvar_ps(_mm512_add_epi32(high, _mm512_set1_epi32(e * H + 2 * k)), l->v);
+    }
 #endif
-
-/* ln x of a sum of weights, 0 or normal: 2 atanh((m - 1) / (m + 1)) with m within 2^-1/2 .. 2^1/2; -infinity for 0. */
-GA__INLINE vf vf_log_sum(vf x)
-{
-    vf m = vf_mantissa(x), e = vf_exponent(x);
-    vm high = vm_gt(m, vf_set(1.41421356f));
-    m = vf_pick(high, vf_mul(m, vf_set(0.5f)), m);
-    e = vf_pick(high, vf_add(e, vf_set(1)), e);
-    vf t = vf_div(vf_sub(m, vf_set(1)), vf_add(m, vf_set(1))), u = vf_mul(t, t);
-    vf p = vf_fma(u, vf_set(2.0f / 9), vf_set(2.0f / 7));
-    p = vf_fma(p, u, vf_set(2.0f / 5));
-    p = vf_fma(p, u, vf_set(2.0f / 3));
-    p = vf_fma(p, u, vf_set(2.0f));
-    p = vf_fma(e, vf_set(0.693147181f), vf_mul(p, t));
-    p = vf_pick(vm_eq(x, vf_zero()), vf_set(-INFINITY), p);
-    return vf_pick(vm_eq(x, x), p, x);
-}
-
-/* Sum and maximum over the edges of a vector, in every lane of their head. */
-GA__INLINE vf edges_sum(const int H, vf v)
-{
-    for (int step = H; step < VF; step *= 2) {
-        v = vf_add(v, vf_turn(v, step));
-    }
-    return v;
-}
-GA__INLINE vf edges_most(const int H, vf v)
-{
-    for (int step = H; step < VF; step *= 2) {
-        v = vf_max(v, vf_turn(v, step));
-    }
-    return v;
+    return vf_set(l->each[e * H + (form == DIRECT_HALF ? 0 : k / P)]);
 }
 
 /* Lane e H + h: p[e][h]. */
@@ -99,6 +121,13 @@ GA__INLINE vf heads_of(const int H, const float *const *p)
         v = _mm512_insertf32x4(v, _mm_loadu_ps(p[2]), 2);
         return _mm512_insertf32x4(v, _mm_loadu_ps(p[3]), 3);
     }
+#else
+    if (H == 8) {
+        return vf_load(p[0]);
+    }
+    if (H == 4) {
+        return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p[0])), _mm_loadu_ps(p[1]), 1);
+    }
 #endif
     float lanes[VF];
     for (int e = 0; e < VF / H; e++) {
@@ -107,9 +136,30 @@ GA__INLINE vf heads_of(const int H, const float *const *p)
     return vf_load(lanes);
 }
 
+/* Lane e: the number of node ids[e]; 0 behind the n-th. */
+GA__INLINE vf direct_numbers(const float *from, const uint32_t *ids, int n)
+{
+#if GA__ISA == 512
+    /* Places of gathered numbers are signed. */
+    const float *middle = (const float *)((uintptr_t)from + ((uintptr_t)1 << 33));
+    __m512i at = _mm512_maskz_loadu_epi32(vm_first(n), ids);
+    at = _mm512_xor_epi32(at, _mm512_set1_epi32(INT32_MIN));
+    return _mm512_mask_i32gather_ps(vf_zero(), vm_first(n), at, middle, 4);
+#else
+    float lanes[VF] = { 0 };
+    for (int e = 0; e < n; e++) {
+        lanes[e] = from[ids[e]];
+    }
+    return vf_load(lanes);
+#endif
+}
+
 /* Lane e H + h: p[h]. */
 GA__INLINE vf heads_same(const int H, const float *p)
 {
+    if (H == 1) {
+        return vf_set(p[0]);
+    }
     const float *all[VF];
     for (int e = 0; e < VF / H; e++) {
         all[e] = p;
@@ -117,455 +167,283 @@ GA__INLINE vf heads_same(const int H, const float *p)
     return heads_of(H, all);
 }
 
+/* ---- groups of edges ---- */
+
 /* Some edges of a row: as many as a vector holds, or the n that are left; pointers behind those repeat the last. */
 typedef struct direct_group {
     int n;
+    const uint32_t *ids, *ahead; /* ahead: of edges further on, whose rows are asked for */
     const float *x[VF], *y[VF], *part[VF], *record[VF];
 } direct_group;
 
-GA__INLINE void fetch_row(const float *row, const int floats)
+/* What is read of the other rows. */
+enum { READ_X = 1, READ_Y = 2, READ_PART = 4, READ_RECORD = 8 };
+
+/* Asks for what the edges ahead need beside their rows, which are asked for where those of this group are read: requests
+ * for memory come evenly. */
+GA__INLINE void direct_ahead(const int what, const int H, const direct_columns *c, const ga__edge_run *run,
+                             int64_t from, const direct_group *g)
 {
-#pragma GCC unroll 16
-    for (int c = 0; c < floats; c += 16) {
-        __builtin_prefetch(row + c, 0, 3);
+    int64_t step = (int64_t)run->parameters * H;
+    const uint32_t *values = run->keep_values.bits, *weights = run->keep_weights.bits;
+    const int most = H == 1 ? g->n : VF / H; /* short rows of one head fill a vector in part */
+#pragma GCC unroll 4
+    for (int e = 0; e < most; e++) {
+        if (what & READ_PART) {
+            __builtin_prefetch(run->other.part + (int64_t)g->ahead[e] * H, 0, 2);
+        }
+        if (what & READ_RECORD) {
+            __builtin_prefetch(run->record + g->ahead[e] * step, 0, 2);
+            if (H == 8) {
+                __builtin_prefetch(run->record + g->ahead[e] * step + 16, 0, 2);
+            }
+        }
+    }
+    for (int e = 0; values && !run->swapped && e < most; e++) {
+        __builtin_prefetch(values + (g->ahead[e] * c->all >> 5), 0, 2);
+    }
+    for (int e = 0; weights && run->edge && e < most; e++) {
+        __builtin_prefetch(weights + (run->edge[from + (g->ahead - g->ids) + e] * H >> 5), 0, 2);
     }
 }
 
-GA__INLINE void direct_begin(const bool x, const bool y, const bool part, const bool record, const int H,
-                             const int K, const ga__edge_run *run, int64_t from, int64_t to, direct_group *g)
+GA__INLINE void direct_begin(const int what, const int H, const direct_columns *c, const ga__edge_run *run,
+                             int64_t from, int64_t to, direct_group *g)
 {
     const ga__edge_side *o = &run->other;
     const float *bx = o->x, *by = o->y;
-    const uint32_t *ids = run->ids + from;
-    int64_t step = (int64_t)run->parameters * H, left = run->count - from;
+    int64_t step = (int64_t)run->parameters * H;
     g->n = (int)ga__min(VF / H, to - from);
-    for (int e = 0; e < g->n; e++) {
-        int64_t later = ids[e + DIRECT_AHEAD < left ? e + DIRECT_AHEAD : e];
-        if (x) {
-            fetch_row(bx + later * o->x_stride, K * VF);
-        }
-        if (y) {
-            fetch_row(by + later * o->y_stride, K * VF);
-        }
-        if (part) {
-            __builtin_prefetch(o->part + later * H, 0, 3);
-        }
-        if (record) {
-            fetch_row(run->record + later * step, 3 * H);
-        }
+    g->ids = run->ids + from;
+    g->ahead = NULL;
+    if (run->count - from >= DIRECT_AHEAD + VF / H) {
+        g->ahead = g->ids + DIRECT_AHEAD;
+        direct_ahead(what, H, c, run, from, g);
     }
 #pragma GCC unroll 16
     for (int e = 0; e < VF / H; e++) {
-        int64_t node = ids[e < g->n ? e : g->n - 1];
-        g->x[e] = x ? bx + node * o->x_stride : NULL;
-        g->y[e] = y ? by + node * o->y_stride : g->x[e];
-        g->part[e] = part ? o->part + node * H : NULL;
-        g->record[e] = record ? run->record + node * step : NULL;
+        int64_t node = g->ids[e < g->n ? e : g->n - 1];
+        g->x[e] = what & READ_X ? bx + node * o->x_stride : NULL;
+        g->y[e] = what & READ_Y ? by + node * o->y_stride : g->x[e];
+        g->part[e] = what & READ_PART ? o->part + node * H : NULL;
+        g->record[e] = what & READ_RECORD ? run->record + node * step : NULL;
     }
 }
 
-/* Sum i of a group: its lanes are to be added up. */
-GA__INLINE vf direct_pair(const pair_op op, const int H, const int P, const vf *own, const float *att,
-                          vf slope, const float *const *rows, const int i)
+/* Rows of which those of the edges ahead are to be asked for; base NULL = none. */
+typedef struct direct_fetch {
+    const float *base;
+    int64_t stride;
+} direct_fetch;
+
+GA__INLINE void direct_fetch_row(const direct_form form, const int H, const int P, const direct_fetch *f,
+                                 const direct_group *g, const int e)
+{
+    const int floats = direct_vectors(form, H, P) * VF; /* and a little more, where vectors are not full */
+    if (f->base && g->ahead) {
+        const float *row = f->base + g->ahead[e] * f->stride;
+#pragma GCC unroll 16
+        for (int at = 0; at < floats; at += 16) {
+            __builtin_prefetch(row + at, 0, 2);
+        }
+    }
+}
+
+/* The lanes of the edges of a group whose weights dropout keeps; from: the first of them. */
+GA__INLINE vm direct_kept_edges(const int H, const ga__edge_run *run, const direct_group *g, int64_t from)
+{
+    const uint32_t *bits = run->keep_weights.bits;
+    if (!run->edge) {
+        return vm_bits((uint32_t)ga__keep_from(bits, from * H));
+    }
+    uint32_t lanes = 0;
+    for (int e = 0; e < VF / H && e < g->n; e++) {
+        uint32_t heads = (uint32_t)ga__keep_from(bits, run->edge[from + e] * H) & ((1U << H) - 1);
+        lanes |= heads << e * H;
+    }
+    return vm_bits(lanes);
+}
+
+/* leaky for slopes from 0 to 1; what is not a number stays. */
+GA__INLINE vf direct_leaky(vf u, vf slope)
+{
+    return vf_max(vf_mul(slope, u), u);
+}
+
+/* Products by lane of vector k of edge e. */
+GA__INLINE vf direct_term(const pair_op op, const direct_form form, const int P, const direct_columns *c,
+                          vf sum, const vf *own, const float *att, vf slope, const float *row, const vm *kept,
+                          const int k, const bool first)
+{
+    vf x = direct_vector(form, P, c, row, k);
+    x = kept ? vf_where(kept[k], x) : x;
+    if (op == PAIR_DOT) {
+        return first ? vf_mul(own[k], x) : vf_fma(own[k], x, sum);
+    }
+    vf u = vf_add(own[k], x), a = direct_vector(form, P, c, att, k);
+    u = direct_leaky(u, slope);
+    return first ? vf_mul(a, u) : vf_fma(a, u, sum);
+}
+
+/* Sum i of a group, whose lanes are to be added up: edge i / H, head i % H. */
+GA__INLINE vf direct_pair(const pair_op op, const direct_form form, const int H, const int P,
+                          const direct_columns *c, const vf *own, const float *att, vf slope,
+                          const float *const *rows, const vm (*kept)[DIRECT_MOST], const int i)
 {
     vf s = vf_zero();
 #pragma GCC unroll 16
     for (int p = 0; p < P; p++) {
-        const int c = i % H * P + p;
-        vf a = op == PAIR_GATV2 ? vf_load(att + c * VF) : own[c], x = vf_load(rows[i / H] + c * VF);
-        s = p == 0 && op == PAIR_DOT ? vf_mul(own[c], x) : pair_term(op, s, own[c], x, a, slope, a);
+        s = direct_term(op, form, P, c, s, own, att, slope, rows[i / H], kept ? kept[i / H] : NULL,
+                        i % H * P + p, p == 0);
     }
     return s;
 }
 
-/* Scores of a group by its rows; own lies in registers. Four sums at a time, which are added up before the next. */
-GA__INLINE vf direct_pairs(const pair_op op, const int H, const int P, const vf *own, const float *att,
-                           float slope, const float *const *rows)
+#if GA__ISA == 512
+/* Two heads a vector: eight vectors of edges, sums of their halves in the order of the lanes. */
+GA__INLINE vf direct_half_pairs(const pair_op op, const int H, const direct_columns *c, const vf *own,
+                                const float *att, vf slope, const float *const *rows,
+                                const vm (*kept)[DIRECT_MOST], const direct_fetch *f, const direct_group *g)
+{
+    const int K = H / 2;
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    vf quad[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        const int e = 2 * i / K, k = 2 * i % K;
+        const vm *m = kept ? kept[e] : NULL;
+        if (k == 0) {
+            direct_fetch_row(DIRECT_HALF, H, 0, f, g, e);
+        }
+        vf a = direct_term(op, DIRECT_HALF, 0, c, vf_zero(), own, att, slope, rows[e], m, k, true);
+        vf b = direct_term(op, DIRECT_HALF, 0, c, vf_zero(), own, att, slope, rows[e], m, k + 1, true);
+        quad[i] = vf_add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+    }
+    return _mm512_permutexvar_ps(order, vf_quad(quad[0], quad[1], quad[2], quad[3]));
+}
+#endif
+
+/* Sums of a group by its rows; own lies in registers. Four sums at a time, which are added up before the next. */
+GA__INLINE vf direct_pairs_kept(const pair_op op, const direct_form form, const int H, const int P,
+                                const direct_columns *c, const vf *own, const float *att, float slope,
+                                const float *const *rows, const vm (*kept)[DIRECT_MOST],
+                                const direct_fetch *f, const direct_group *g)
 {
     vf sum[VF / 4], by = vf_set(slope);
+#if GA__ISA == 512
+    if (form == DIRECT_HALF) {
+        return direct_half_pairs(op, H, c, own, att, by, rows, kept, f, g);
+    }
+#endif
 #pragma GCC unroll 4
     for (int i = 0; i < VF / 4; i++) {
-        sum[i] = vf_quad(direct_pair(op, H, P, own, att, by, rows, 4 * i),
-                         direct_pair(op, H, P, own, att, by, rows, 4 * i + 1),
-                         direct_pair(op, H, P, own, att, by, rows, 4 * i + 2),
-                         direct_pair(op, H, P, own, att, by, rows, 4 * i + 3));
+        if (H < 4 && 4 * i >= g->n * H) {
+            sum[i] = vf_zero();
+            continue;
+        }
+#pragma GCC unroll 4
+        for (int e = (4 * i + H - 1) / H; e * H < 4 * i + 4; e++) { /* the edges that begin here */
+            direct_fetch_row(form, H, P, f, g, e);
+        }
+        sum[i] = vf_quad(direct_pair(op, form, H, P, c, own, att, by, rows, kept, 4 * i),
+                         direct_pair(op, form, H, P, c, own, att, by, rows, kept, 4 * i + 1),
+                         direct_pair(op, form, H, P, c, own, att, by, rows, kept, 4 * i + 2),
+                         direct_pair(op, form, H, P, c, own, att, by, rows, kept, 4 * i + 3));
     }
     return vf_quads(sum);
 }
 
-GA__INLINE vf direct_scores(const ga_edge_score score, const int H, const int P, const ga__edge_run *run,
-                            const vf *own, vf own_part, const direct_group *g, vf *raw)
+/* <own, row> of the values of a group, dropout included where the rows are values. */
+GA__INLINE vf direct_products(const bool values, const direct_form form, const int H, const int P,
+                              const direct_columns *c, const ga__edge_run *run, const vf *own,
+                              const direct_group *g)
+{
+    const direct_fetch f = { run->same && !run->swapped ? NULL : run->other.y, run->other.y_stride };
+    if (!values || !run->keep_values.bits) {
+        return direct_pairs_kept(PAIR_DOT, form, H, P, c, own, NULL, 0, g->y, NULL, &f, g);
+    }
+    vm kept[VF][DIRECT_MOST];
+#pragma GCC unroll 16
+    for (int e = 0; e < VF / H; e++) {
+        int64_t node = g->ids[e < g->n ? e : g->n - 1];
+        direct_kept(form, H, P, c, run->keep_values.bits, node * c->all, kept[e]);
+    }
+    return direct_pairs_kept(PAIR_DOT, form, H, P, c, own, NULL, 0, g->y, kept, &f, g);
+}
+
+GA__INLINE vf direct_scores(const ga_edge_score score, const direct_form form, const int H, const int P,
+                            const direct_columns *c, const ga__edge_run *run, const vf *own, vf own_part,
+                            vf other_part, const direct_group *g, vf *raw)
 {
     if (score == GA_EDGE_ADDITIVE) {
-        *raw = vf_add(heads_of(H, g->part), own_part);
+        *raw = vf_add(other_part, own_part);
         return leaky(*raw, vf_set(run->slope));
     }
+    const direct_fetch f = { run->other.x, run->other.x_stride };
     if (score == GA_EDGE_GATV2) {
-        return direct_pairs(PAIR_GATV2, H, P, own, run->att, run->slope, g->x);
+        return direct_pairs_kept(PAIR_GATV2, form, H, P, c, own, run->att, run->slope, g->x, NULL, &f, g);
     }
-    return vf_mul(direct_pairs(PAIR_DOT, H, P, own, NULL, 0, g->x), vf_set(run->scale));
+    return vf_mul(direct_pairs_kept(PAIR_DOT, form, H, P, c, own, NULL, 0, g->x, NULL, &f, g),
+                  vf_set(run->scale));
 }
 
-/* acc[k] += w of its head times the row, for the edges that are there. */
-GA__INLINE void direct_add(const int H, const int P, const direct_group *g, const float *const *rows, vf w,
+/* acc[k] += w of its head times vector k of every edge's row; w of edges that are not there is 0. */
+GA__INLINE void direct_add(const direct_form form, const int H, const int P, const direct_columns *c,
+                           const direct_group *g, const float *const *rows, const direct_fetch *f, vf w,
                            vf *acc)
 {
-    float lanes[VF];
-    vf_store(lanes, w);
-    for (int e = 0; e < g->n; e++) {
-        const float *row = rows[e], *we = lanes + e * H;
+    direct_lanes lanes;
+    direct_lanes_set(form, w, &lanes);
+    if (form == DIRECT_HALF) {
+#pragma GCC unroll 8
+        for (int e = 0; e < VF / H; e++) {
+            direct_fetch_row(form, H, P, f, g, e);
 #pragma GCC unroll 16
-        for (int k = 0; k < H * P; k++) {
-            acc[k] = vf_fma(vf_set(we[k / P]), vf_load(row + k * VF), acc[k]);
-        }
-    }
-}
-
-GA__INLINE void direct_load(const int K, const float *from, vf *to)
-{
-#pragma GCC unroll 16
-    for (int k = 0; k < K; k++) {
-        to[k] = vf_load(from + k * VF);
-    }
-}
-
-/* to = by[head] from, by in lane h. */
-GA__INLINE void direct_scaled(const int H, const int P, const vf *from, vf by, vf *to)
-{
-    float lanes[VF];
-    vf_store(lanes, by);
-#pragma GCC unroll 16
-    for (int k = 0; k < H * P; k++) {
-        to[k] = vf_mul(from[k], vf_set(lanes[k / P]));
-    }
-}
-
-/* ---- forward ---- */
-
-/* Whether rows of y are written past the caches. */
-static bool direct_streams(const ga__edge_run *run)
-{
-    return (uintptr_t)run->y % 64 == 0 && run->y_out_stride % 16 == 0 &&
-           run->rows > ((int64_t)8 << 20) / (int64_t)sizeof(float) / run->y_out_stride;
-}
-
-GA__INLINE void direct_forward_row(const ga_edge_score score, const int H, const int P,
-                                   const ga__edge_run *run, int64_t row, int64_t from, int64_t to,
-                                   float *state, bool stream)
-{
-    const int K = H * P;
-    vf own[DIRECT_MOST], acc[DIRECT_MOST], own_part = vf_zero(), raw;
-    vf most = vf_set(-INFINITY), sum = vf_zero();
-    if (score == GA_EDGE_ADDITIVE) {
-        own_part = heads_same(H, run->own.part + row * H);
-    } else {
-        direct_load(K, (const float *)run->own.x + row * run->own.x_stride, own);
-    }
-#pragma GCC unroll 16
-    for (int k = 0; k < K; k++) {
-        acc[k] = vf_zero();
-    }
-    bool pairs = score != GA_EDGE_ADDITIVE, apart = !pairs || !run->same;
-    for (int64_t e = from; e < to; e += VF / H) {
-        direct_group g;
-        if (apart) {
-            direct_begin(pairs, true, !pairs, false, H, K, run, e, to, &g);
-        } else {
-            direct_begin(pairs, false, !pairs, false, H, K, run, e, to, &g);
-        }
-        vf s = direct_scores(score, H, P, run, own, own_part, &g, &raw);
-        s = vf_pick(vm_first(g.n * H), s, vf_set(-INFINITY));
-        if (vm_any(vm_gt(s, most))) {
-            vf before = most;
-            most = vf_max(edges_most(H, vf_max(s, before)), before); /* what is not a number is no maximum */
-            if (e > from) {
-                vf by = vf_pick(vm_eq(before, most), vf_set(1), vf_exp(vf_sub(before, most)));
-                sum = vf_mul(sum, by);
-                direct_scaled(H, P, acc, by, acc);
+            for (int k = 0; k < direct_vectors(form, H, P); k++) {
+                acc[k] = vf_fma(direct_lanes_of(form, H, P, &lanes, e, k),
+                                direct_vector(form, P, c, rows[e], k), acc[k]);
             }
-        }
-        vf shift = vf_pick(vm_eq(most, vf_set(-INFINITY)), vf_zero(), most);
-        vf w = vf_exp(vf_sub(s, shift));
-        sum = vf_add(sum, w);
-        direct_add(H, P, &g, g.y, w, acc);
-    }
-    sum = edges_sum(H, sum);
-    if (state) {
-        forward_state f = forward_state_at(run, state);
-        float lanes[VF];
-        vf_store_n(f.most, most, H);
-        vf_store(lanes, sum);
-        memset(f.sum, 0, (size_t)(H * EB) * sizeof *f.sum);
-        for (int h = 0; h < H; h++) {
-            f.sum[h * EB] = lanes[h];
-        }
-#pragma GCC unroll 16
-        for (int k = 0; k < K; k++) {
-            vf_store(f.acc + k * VF, acc[k]);
         }
         return;
     }
-    if (run->lse) {
-        vf_store_n(run->lse + row * run->lse_stride, vf_add(most, vf_log_sum(sum)), H);
-    }
-    if (!run->y) {
-        return;
-    }
-    float *y = (float *)run->y + row * run->y_out_stride;
-    vf by = vf_pick(vm_eq(sum, vf_zero()), vf_zero(), vf_div(vf_set(1), sum));
-    direct_scaled(H, P, acc, by, acc);
+    for (int e = 0; e < VF / H && e < g->n; e++) {
+        direct_fetch_row(form, H, P, f, g, e);
 #pragma GCC unroll 16
-    for (int k = 0; k < K; k++) {
-        if (stream) {
-            vf_stream(y + k * VF, acc[k]);
-        } else {
-            vf_store(y + k * VF, acc[k]);
+        for (int k = 0; k < direct_vectors(form, H, P); k++) {
+            acc[k] = vf_fma(direct_lanes_of(form, H, P, &lanes, e, k), direct_vector(form, P, c, rows[e], k),
+                            acc[k]);
         }
     }
 }
 
-/* ---- backward ---- */
-
-GA__INLINE void direct_backward_row(const ga_edge_score score, const bool swapped, const int H, const int P,
-                                    const ga__edge_run *run, ga__edge_scratch *s, int64_t row, int64_t from,
-                                    int64_t to, float *state)
+/* The same with dropout of the rows, which are values. */
+GA__INLINE void direct_add_kept(const direct_form form, const int H, const int P, const direct_columns *c,
+                                const uint32_t *bits, const direct_group *g, const direct_fetch *f, vf w,
+                                vf *acc)
 {
-    const int K = H * P;
-    const bool pairs = score != GA_EDGE_ADDITIVE;
-    vf own[DIRECT_MOST], own_y[DIRECT_MOST], dx[DIRECT_MOST], dy[DIRECT_MOST], datt[DIRECT_MOST];
-    vf own_part = vf_zero(), raw = vf_zero(), first = vf_zero(), third = vf_zero(), part = vf_zero();
-    direct_load(K, (const float *)run->own.y + row * run->own.y_stride, own_y);
-    if (pairs) {
-        direct_load(K, (const float *)run->own.x + row * run->own.x_stride, own);
-    } else {
-        own_part = heads_same(H, run->own.part + row * H);
-    }
-    if (!swapped) {
-        first = heads_same(H, record_of(run, row) + GA__EDGE_FIRST * H);
-        third = heads_same(H, record_of(run, row) + GA__EDGE_THIRD * H);
-    }
+    direct_lanes lanes;
+    direct_lanes_set(form, w, &lanes);
+    for (int e = 0; e < VF / H && e < g->n; e++) {
+        vm kept[DIRECT_MOST];
+        direct_kept(form, H, P, c, bits, g->ids[e] * c->all, kept);
+        direct_fetch_row(form, H, P, f, g, e);
 #pragma GCC unroll 16
-    for (int k = 0; k < K; k++) {
-        dx[k] = dy[k] = datt[k] = vf_zero();
-    }
-    for (int64_t e = from; e < to; e += VF / H) {
-        direct_group g;
-        if (!pairs || swapped || !run->same) {
-            direct_begin(pairs, true, !pairs, swapped, H, K, run, e, to, &g);
-        } else {
-            direct_begin(pairs, false, !pairs, swapped, H, K, run, e, to, &g);
+        for (int k = 0; k < direct_vectors(form, H, P); k++) {
+            acc[k] = vf_fma_where(kept[k], direct_lanes_of(form, H, P, &lanes, e, k),
+                                  direct_vector(form, P, c, g->y[e], k), acc[k]);
         }
-        vf score_of = direct_scores(score, H, P, run, own, own_part, &g, &raw);
-        vf product = direct_pairs(PAIR_DOT, H, P, own_y, NULL, 0, g.y);
-        if (swapped) {
-            const float *thirds[VF];
-            for (int i = 0; i < VF / H; i++) {
-                thirds[i] = g.record[i] + GA__EDGE_THIRD * H;
-            }
-            first = heads_of(H, g.record);
-            third = heads_of(H, thirds);
-        }
-        vf a = vf_exp(vf_add(score_of, first)), ds = vf_mul(a, vf_sub(product, third));
-        if (swapped) {
-            direct_add(H, P, &g, g.y, a, dy);
-        }
-        if (score == GA_EDGE_ADDITIVE) {
-            ds = vf_mul(ds, vf_pick(vm_gt(raw, vf_zero()), vf_set(1), vf_set(run->slope)));
-            part = vf_add(part, vf_pick(vm_first(g.n * H), ds, vf_zero()));
-        } else if (score == GA_EDGE_DOT) {
-            direct_add(H, P, &g, g.x, ds, dx);
-        } else {
-            float lanes[VF];
-            vf_store(lanes, ds);
-            for (int i = 0; i < g.n; i++) {
-#pragma GCC unroll 16
-                for (int k = 0; k < K; k++) {
-                    vf u = vf_add(own[k], vf_load(g.x[i] + k * VF)), w = vf_set(lanes[i * H + k / P]);
-                    w = vf_pick(vm_gt(u, vf_zero()), w, vf_mul(w, vf_set(run->slope)));
-                    dx[k] = vf_add(dx[k], w);
-                    if (!swapped) {
-                        datt[k] = vf_fma(w, u, datt[k]);
-                    }
-                }
-            }
-        }
-    }
-    if (score == GA_EDGE_GATV2 && !swapped && run->want_att) {
-#pragma GCC unroll 16
-        for (int k = 0; k < K; k++) {
-            vf_store(s->att + k * VF, vf_add(vf_load(s->att + k * VF), datt[k]));
-        }
-    }
-    backward_state b = backward_state_at(run, state ? state : s->state);
-    float lanes[VF];
-    vf_store(lanes, edges_sum(H, part));
-    memset(b.part, 0, (size_t)(H * EB) * sizeof *b.part);
-    for (int h = 0; h < H; h++) {
-        b.part[h * EB] = lanes[h];
-    }
-#pragma GCC unroll 16
-    for (int k = 0; k < K; k++) {
-        if (pairs) {
-            vf_store(b.dx + k * VF, score == GA_EDGE_DOT ? vf_mul(dx[k], vf_set(run->scale)) : dx[k]);
-        }
-        vf_store(b.dy + k * VF, dy[k]);
-    }
-    if (!state) {
-        backward_finish(run, s, row);
     }
 }
 
-/* ---- which ---- */
-
-/* A part of a row where state is given, else all rows first .. last - 1 that are no hubs. */
-typedef struct direct_range {
-    int64_t first, last, hub, from, to;
-    float *state;
-} direct_range;
-
-typedef enum direct_way { DIRECT_FORWARD, DIRECT_TARGETS, DIRECT_SOURCES } direct_way;
-
-GA__INLINE void direct_rows(const direct_way way, const ga_edge_score score, const int H, const int P,
-                            const ga__edge_run *run, ga__edge_scratch *s, const direct_range *r)
+/* v by[head], by in lane h. */
+GA__INLINE void direct_scale(const direct_form form, const int H, const int P, vf by, vf *v)
 {
-    bool stream = way == DIRECT_FORWARD && run->y && direct_streams(run);
-    for (int64_t row = r->first; row < r->last; row++) {
-        int64_t from = r->state ? r->from : run->offsets[row], to = r->state ? r->to : run->offsets[row + 1];
-        if (to - from > r->hub) {
-            continue;
-        }
-        if (from == to) {
-            if (way == DIRECT_FORWARD) {
-                forward_empty(run, s, row);
-            } else {
-                backward_empty(run, s, row);
-            }
-            continue;
-        }
-        if (way == DIRECT_FORWARD) {
-            direct_forward_row(score, H, P, run, row, from, to, r->state, stream);
-            continue;
-        }
-        begin_own(run, s, row);
-        direct_backward_row(score, way == DIRECT_SOURCES, H, P, run, s, row, from, to, r->state);
-    }
-    if (stream) {
-        vf_fence();
+    direct_lanes lanes;
+    direct_lanes_set(form, by, &lanes);
+#pragma GCC unroll 16
+    for (int k = 0; k < direct_vectors(form, H, P); k++) {
+        v[k] = vf_mul(v[k], direct_lanes_of(form, H, P, &lanes, 0, k));
     }
 }
 
-typedef void (*direct_kernel)(const ga__edge_run *run, ga__edge_scratch *s, const direct_range *r);
-
-/* Heads and widths that have kernels of their own, as far as a vector divides the width. */
-#define DIRECT_SHAPES(X) X(1, 16) X(1, 64) X(4, 8) X(4, 16) X(8, 8) X(8, 16)
-
-#define DIRECT_KERNEL(H, D, way, score) \
-    static void direct_##H##_##D##_##way##_##score(const ga__edge_run *run, ga__edge_scratch *s, \
-                                                   const direct_range *r) \
-    { \
-        direct_rows(way, score, H, D >= VF ? D / VF : 1, run, s, r); \
-    }
-#define DIRECT_KERNELS(H, D) \
-    DIRECT_KERNEL(H, D, DIRECT_FORWARD, GA_EDGE_DOT) \
-    DIRECT_KERNEL(H, D, DIRECT_TARGETS, GA_EDGE_DOT) \
-    DIRECT_KERNEL(H, D, DIRECT_SOURCES, GA_EDGE_DOT) \
-    DIRECT_KERNEL(H, D, DIRECT_FORWARD, GA_EDGE_GATV2) \
-    DIRECT_KERNEL(H, D, DIRECT_TARGETS, GA_EDGE_GATV2) \
-    DIRECT_KERNEL(H, D, DIRECT_SOURCES, GA_EDGE_GATV2) \
-    DIRECT_KERNEL(H, D, DIRECT_FORWARD, GA_EDGE_ADDITIVE) \
-    DIRECT_KERNEL(H, D, DIRECT_TARGETS, GA_EDGE_ADDITIVE) \
-    DIRECT_KERNEL(H, D, DIRECT_SOURCES, GA_EDGE_ADDITIVE)
-DIRECT_SHAPES(DIRECT_KERNELS)
-
-#define DIRECT_CHOICE(H, D, way) \
-    (run->score == GA_EDGE_DOT     ? direct_##H##_##D##_##way##_GA_EDGE_DOT \
-     : run->score == GA_EDGE_GATV2 ? direct_##H##_##D##_##way##_GA_EDGE_GATV2 \
-                                   : direct_##H##_##D##_##way##_GA_EDGE_ADDITIVE)
-#define DIRECT_SHAPE(H, D) \
-    if (run->heads == H && run->width_v == D && D % VF == 0) { \
-        return way == DIRECT_FORWARD   ? DIRECT_CHOICE(H, D, DIRECT_FORWARD) \
-               : way == DIRECT_TARGETS ? DIRECT_CHOICE(H, D, DIRECT_TARGETS) \
-                                       : DIRECT_CHOICE(H, D, DIRECT_SOURCES); \
-    }
-
-/* The kernel for a run, or NULL. */
-static direct_kernel direct_of(const ga__edge_run *run, direct_way way)
-{
-    bool pairs = run->score == GA_EDGE_DOT || run->score == GA_EDGE_GATV2;
-    const ga__edge_side *own = &run->own, *other = &run->other;
-    bool floats = other->y && other->y_type == GA__F32 &&
-                  (!pairs || (own->x_type == GA__F32 && other->x_type == GA__F32));
-    bool plain = !run->bias && !run->mask && !run->map && !run->dense.data && !run->distance_bias &&
-                 run->softcap == 0 && run->y_factor == 1;
-    if (run->kind != GA_SOFTMAX || (!pairs && run->score != GA_EDGE_ADDITIVE) || !floats || !plain ||
-        (pairs && run->width != run->width_v)) {
-        return NULL;
-    }
-    if (way == DIRECT_FORWARD
-            ? run->sums || run->y_out_type != GA__F32
-            : own->y_type != GA__F32 || run->dbias || run->ddense.data || run->want_totals) {
-        return NULL;
-    }
-    DIRECT_SHAPES(DIRECT_SHAPE)
-    return NULL;
-}
-
-#else
-typedef struct direct_range {
-    int64_t first, last, hub, from, to;
-    float *state;
-} direct_range;
-typedef enum direct_way { DIRECT_FORWARD, DIRECT_TARGETS, DIRECT_SOURCES } direct_way;
-typedef void (*direct_kernel)(const ga__edge_run *run, ga__edge_scratch *s, const direct_range *r);
-static direct_kernel direct_of(const ga__edge_run *run, direct_way way)
-{
-    (void)run;
-    (void)way;
-    return NULL;
-}
 #endif
-
-/* Does the work if there is a kernel for it. */
-static bool direct(const ga__edge_run *run, ga__edge_scratch *s, bool backward, direct_range r)
-{
-    direct_way way = !backward ? DIRECT_FORWARD : run->swapped ? DIRECT_SOURCES : DIRECT_TARGETS;
-    direct_kernel kernel = direct_of(run, way);
-    if (kernel) {
-        kernel(run, s, &r);
-    }
-    return kernel != NULL;
-}
-
-static void forward_rows(const ga__edge_run *run, ga__edge_scratch *s, int64_t first, int64_t last,
-                         int64_t hub)
-{
-    if (!direct(run, s, false, (direct_range){ .first = first, .last = last, .hub = hub })) {
-        forward_blocks(run, s, first, last, hub);
-    }
-}
-
-static void forward_part(const ga__edge_run *run, ga__edge_scratch *s, int64_t row, int64_t from, int64_t to,
-                         float *state)
-{
-    direct_range r = { row, row + 1, INT64_MAX, from, to, state };
-    if (!direct(run, s, false, r)) {
-        forward_part_blocks(run, s, row, from, to, state);
-    }
-}
-
-static void backward_rows(const ga__edge_run *run, ga__edge_scratch *s, int64_t first, int64_t last,
-                          int64_t hub)
-{
-    if (!direct(run, s, true, (direct_range){ .first = first, .last = last, .hub = hub })) {
-        backward_blocks(run, s, first, last, hub);
-    }
-}
-
-static void backward_part(const ga__edge_run *run, ga__edge_scratch *s, int64_t row, int64_t from, int64_t to,
-                          float *state)
-{
-    direct_range r = { row, row + 1, INT64_MAX, from, to, state };
-    if (!direct(run, s, true, r)) {
-        backward_part_blocks(run, s, row, from, to, state);
-    }
-}

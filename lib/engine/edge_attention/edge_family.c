@@ -304,36 +304,61 @@ static bool contiguous(const ga__view *view)
            (view->batch <= 1 || view->stride_batch == batch);
 }
 
+/* Whether the kernels for common shapes do it: softmax, nothing but gradients of q, k and v. */
+static bool is_direct(family *f, const ga_attention_gradients *g, const ga__edge_run *run)
+{
+    ga__edge_run probe = *run;
+    if (f->a->batch * f->a->heads == 0 || g->bias || g->edge_bias || g->slopes || g->sigmoid_bias ||
+        g->eta_logits) {
+        return false;
+    }
+    select_targets(&probe, 0, f);
+    return ga__edge_ops_of(f->context)->direct_backward(&probe);
+}
+
+/* o and lse of the forward pass where the given ones do not serve. */
+static ga_status forward_again(family *f, int64_t rows, bool o, bool lse)
+{
+    ga__edge_run again = f->run;
+    ga_status status = GA_OK;
+    if (o) {
+        GA_TRY(take(f, rows * f->a->dim_v, sizeof(float), &f->o));
+        f->o_type = GA__F32;
+    }
+    if (lse) {
+        GA_TRY(take(f, rows, sizeof(float), (void *)&f->lse));
+    }
+    again.y_out_type = GA__F32;
+    GA_TRY(run_pass(f, &again, GA__EDGE_FORWARD, select_forward, NULL));
+done:
+    return status;
+}
+
 static ga_status fill_records(family *f, const ga_attention_gradients *g, ga__edge_run *run)
 {
     const ga__attention *a = f->a;
     ga_normaliser_kind kind = run->kind;
     int64_t rows = a->batch * a->heads * a->queries;
     bool softmax = kind == GA_SOFTMAX;
-    bool needs = softmax || kind == GA_SOFTPLUS_REWEIGHT || kind == GA_NORM_ATTENTION;
+    bool needs_o = !run->direct && (softmax || kind == GA_SOFTPLUS_REWEIGHT || kind == GA_NORM_ATTENTION);
     ga__view o, lse;
     ga_status status = GA_OK;
     GA_TRY(ga__view_of(f->context, "o", g->o, true, &o));
     GA_TRY(ga__view_of(f->context, "lse", g->lse, true, &lse));
     bool plain = o.data && o.type != GA__F64 && contiguous(&o);
     bool plain_lse = lse.data && lse.type == GA__F32 && contiguous(&lse);
-    if (needs && plain && (!softmax || plain_lse)) {
-        f->o = o.data;
-        f->o_type = o.type;
+    if ((!needs_o || plain) && (!softmax || plain_lse)) {
+        f->o = needs_o ? o.data : NULL;
+        f->o_type = needs_o ? o.type : GA__F32;
         f->lse = softmax ? lse.data : NULL;
-    } else if (needs) {
-        GA_TRY(take(f, rows * a->dim_v, sizeof(float), &f->o));
-        f->o_type = GA__F32;
-        if (softmax) {
-            GA_TRY(take(f, rows, sizeof(float), (void *)&f->lse));
-        }
-        ga__edge_run again = f->run;
-        again.y_out_type = GA__F32;
-        GA_TRY(run_pass(f, &again, GA__EDGE_FORWARD, select_forward, NULL));
+    } else {
+        GA_TRY(forward_again(f, rows, needs_o, softmax));
     }
     run->y_out_type = f->o_type;
     GA_TRY(take(f, rows * run->parameters, sizeof(float), &f->record));
-    GA_TRY(run_pass(f, run, GA__EDGE_RECORDS, select_targets, NULL));
+    if (!run->direct) {
+        GA_TRY(run_pass(f, run, GA__EDGE_RECORDS, select_targets, NULL));
+    }
 done:
     return status;
 }
@@ -408,7 +433,7 @@ static ga_status target_pass(family *f, const ga_attention_gradients *g, ga__edg
     if (run.want_totals) {
         GA_TRY(take(f, slices * GA__EDGE_TOTALS, sizeof *totals, &totals));
     }
-    if (!run.want_x && !run.want_totals && !f->dedge && !f->dbias_dense.data) {
+    if (!run.want_x && !run.want_totals && !f->dedge && !f->dbias_dense.data && !run.direct) {
         goto done;
     }
     GA_TRY(run_pass(f, &run, GA__EDGE_BACKWARD, select_targets, totals));
@@ -476,6 +501,8 @@ static ga_status backward(ga_context *context, const ga__attention *a, const ga_
     run.own.y_type = f.grad_o.type;
     run.own.y_stride = f.grad_o.stride_row;
     run.dx_stride = a->dim;
+    run.direct = is_direct(&f, g, &run);
+    run.parameters = run.direct ? GA__EDGE_DIRECT_RECORDS : run.parameters;
     GA_TRY(fill_records(&f, g, &run));
     GA_TRY(eta_gradients(&f, g));
     GA_TRY(target_pass(&f, g, run));

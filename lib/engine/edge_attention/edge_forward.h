@@ -32,6 +32,11 @@ static void begin_own(const ga__edge_run *run, ga__edge_scratch *s, int64_t row)
         load_row(s->room_y, own->y, row * own->y_stride, own->y_type, run->heads * run->width_v, 1);
         s->own_y = s->room_y;
     }
+    if (own->y && run->swapped && run->keep_values.bits) {
+        int64_t columns = run->heads * run->width_v;
+        drop_row(&run->keep_values, row * columns, columns, s->own_y, s->room_y);
+        s->own_y = s->room_y;
+    }
 }
 
 static void forward_begin(const ga__edge_run *run, ga__edge_scratch *s, int64_t row)
@@ -131,8 +136,8 @@ static void keep_map(const ga__edge_run *run, const ga__edge_scratch *s, int n)
 /* weight *= edge scale, t of the source. */
 static void scale_weights(const ga__edge_run *run, const ga__edge_scratch *s, int n)
 {
-    if (run->mask) {
-        spread(run->mask, s->place, run->heads, run->heads, n, s->raw);
+    if (has_mask(run)) {
+        block_mask(run, s, n, s->raw);
         for (int64_t i = 0; i < run->heads * EB; i += VF) {
             vf_store(s->weight + i, vf_mul(vf_load(s->weight + i), vf_load(s->raw + i)));
         }
@@ -208,7 +213,9 @@ static void finish_map(const ga__edge_run *run, int64_t row, int64_t h, float ls
         int64_t at = (run->edge ? run->edge[e] : e) * run->heads + h;
         float w = run->map[at];
         w = run->kind == GA_SOFTMAX ? (lse == -INFINITY ? 0 : exp_one(w - lse)) : w * factor;
-        run->map[at] = run->mask ? w * run->mask[at] : w;
+        w = run->mask ? w * run->mask[at] : w;
+        const ga__edge_keep *keep = &run->keep_weights;
+        run->map[at] = !keep->bits ? w : ga__kept(keep->bits, at) ? w * keep->scale : 0;
     }
 }
 

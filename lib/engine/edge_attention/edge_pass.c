@@ -33,12 +33,12 @@ int64_t ga__edge_state(const ga__edge_run *run, bool backward)
     int64_t x = ga__edge_round(run->heads * run->width), y = ga__edge_round(run->heads * run->width_v);
     int64_t lanes = run->heads * GA__EDGE_BLOCK;
     if (backward) {
-        return x + y + lanes;
+        return x + y + lanes + (run->direct && !run->swapped ? 3 * x : 0);
     }
     return y * (run->kind == GA_INLINE ? 2 : 1) + ga__edge_round(run->heads) + lanes;
 }
 
-static const ga__edge_ops *choose(ga_context *context)
+const ga__edge_ops *ga__edge_ops_of(const ga_context *context)
 {
     return GA__CHOOSE(context, ga__edge_ops);
 }
@@ -50,7 +50,8 @@ static int64_t lay_out(const pass *p, float *base, ga__edge_scratch *s)
     int64_t block = run->heads * GA__EDGE_BLOCK;
     int64_t x = ga__edge_round(run->heads * run->width), y = ga__edge_round(run->heads * run->width_v);
     int64_t many_x = run->other.x && run->other.x_type != GA__F32 ? GA__EDGE_BLOCK * x : 0;
-    int64_t many_y = run->other.y && run->other.y_type != GA__F32 ? GA__EDGE_BLOCK * y : 0;
+    bool masked = run->keep_values.bits && !run->swapped;
+    int64_t many_y = run->other.y && (run->other.y_type != GA__F32 || masked) ? GA__EDGE_BLOCK * y : 0;
     float **const to[] = { &s->score, &s->raw,    &s->product, &s->weight,  &s->slope,   &s->parameter,
                            &s->state, &s->room_x, &s->room_y,  &s->other_x, &s->other_y, &s->row };
     const int64_t size[] = { block,    block, block, block,  block,  block * GA__EDGE_MOST_PARAMETERS,
@@ -185,6 +186,7 @@ static void merge(void *user, int worker)
         for (int64_t slice = 0; slice < p->given->slices; slice++) {
             int64_t first = p->hub_part[h], step = p->given->slices * p->state;
             select_slice(p, &run, slice);
+            s.att = p->att ? p->att + first * p->att_size : NULL; /* beside what its first part left there */
             (backward ? p->ops->backward_merge : p->ops->forward_merge)(
                 &run, &s, p->hub_row[h], p->states + first * step + slice * p->state,
                 p->hub_part[h + 1] - first, step);
@@ -222,7 +224,7 @@ static ga_status take_room(pass *p, int threads)
     GA_TRY(GA_NEW(p->context, size, &p->scratch));
     GA_TRY(GA_NEW(p->context, product, &p->states));
     if (g->datt) {
-        p->att_size = g->run->heads * g->run->width;
+        p->att_size = g->att_size;
         if (!ga__mul(count, p->att_size, &product)) {
             return ga__fail(p->context, GA_OVERFLOW, "edge attention: att is too wide");
         }
@@ -238,7 +240,7 @@ done:
 ga_status ga__edge_pass_run(ga_context *context, const ga__edge_pass *given)
 {
     ga_status status = GA_OK;
-    pass p = { .context = context, .given = given, .ops = choose(context) };
+    pass p = { .context = context, .given = given, .ops = ga__edge_ops_of(context) };
     const ga__edge_run *run = given->run;
     int64_t all = run->rows ? run->offsets[run->rows] + run->rows : 0;
     int64_t unit = ga__max(1, UNIT / ga__max(1, given->slices));

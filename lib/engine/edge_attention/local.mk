@@ -1,9 +1,14 @@
 libgraphattn_sources += lib/engine/edge_attention/edge.h lib/engine/edge_attention/edge_pass.c \
 	lib/engine/edge_attention/edge_check.c lib/engine/edge_attention/edge_attention.c \
-	lib/engine/edge_attention/edge_ref.c lib/engine/edge_attention/edge_family.c \
+	lib/engine/edge_attention/edge_call.h lib/engine/edge_attention/edge_gradients.c \
+	lib/engine/edge_attention/edge_ref.h \
+	lib/engine/edge_attention/edge_ref.c lib/engine/edge_attention/edge_ref_gradients.c lib/engine/edge_attention/edge_family.c \
 	lib/engine/edge_attention/edge_body.h lib/engine/edge_attention/edge_vectors.h \
 	lib/engine/edge_attention/edge_forward.h lib/engine/edge_attention/edge_reweight.h \
 	lib/engine/edge_attention/edge_backward.h lib/engine/edge_attention/edge_direct.h \
+	lib/engine/edge_attention/edge_direct_vectors.h lib/engine/edge_attention/edge_records.h \
+	lib/engine/edge_attention/edge_direct_forward.h lib/engine/edge_attention/edge_direct_backward.h \
+	lib/engine/edge_attention/edge_direct_distance.h lib/engine/edge_attention/edge_direct_kernels.h \
 	lib/engine/edge_attention/shapes.h
 engine_scalar_sources += lib/engine/edge_attention/edge_scalar.c
 engine_avx2_sources += lib/engine/edge_attention/edge_avx2.c

@@ -11,13 +11,19 @@ typedef struct run {
     bool blas;
     int64_t rows, columns; /* of a block */
     int64_t row_blocks, column_blocks, blocks, next;
+    int64_t parts; /* of k, 1 = not cut */
+    char *sums;    /* (parts, m, n): products of the parts */
     char *scratch;
     int64_t scratch_bytes; /* of a worker */
     int status;
 } run;
 
-/* Multiplications that are not worth another thread. */
-enum { SMALL = 1 << 20 };
+enum {
+    SMALL = 1 << 20,     /* multiplications that are not worth another thread */
+    PART = 1 << 14,      /* of k, where few rows and columns leave too little to share */
+    MOST_SUMS = 1 << 16, /* elements of c in that case */
+    FEW = 16             /* blocks */
+};
 
 int64_t ga__gemm_scratch(const ga__gemm *gemm, int64_t rows)
 {
@@ -39,6 +45,59 @@ static void scale_rows(const run *r, const ga__block *block, char *c)
                 *to = r->gemm.beta == 0 ? 0 : (float)r->gemm.beta * *to;
             }
         }
+    }
+}
+
+static const void *moved(const run *r, const void *from, int64_t elements)
+{
+    return (const char *)from + elements * (r->gemm.wide ? 8 : 4);
+}
+
+/* The product of a part of k, without what is in c. */
+static void multiply_part(const run *r, const ga__block *block, int64_t part, const void *a, const void *b,
+                          void *scratch)
+{
+    ga__gemm g = r->gemm;
+    int64_t from = part * PART;
+    g.k = ga__min(PART, g.k - from);
+    g.beta = 0;
+    r->kernels->block[g.wide](&g, block, moved(r, a, from * (g.transpose_a ? g.lda : 1)),
+                              moved(r, b, from * (g.transpose_b ? 1 : g.ldb)),
+                              r->sums + part * g.m * g.n * (g.wide ? 8 : 4), scratch);
+}
+
+/* c = the sum of the parts, in their order, + beta c. */
+static void add_parts(const run *r)
+{
+    const ga__gemm *g = &r->gemm;
+    void *c = ga__view_row(&r->c, 0, 0, 0);
+    int64_t size = g->m * g->n;
+    for (int64_t i = 0; i < size; i++) {
+        double sum = 0;
+        for (int64_t p = 0; p < r->parts; p++) {
+            sum += g->wide ? ((const double *)(const void *)r->sums)[p * size + i]
+                           : (double)((const float *)(const void *)r->sums)[p * size + i];
+        }
+        if (g->wide) {
+            ((double *)c)[i] = g->beta == 0 ? sum : sum + g->beta * ((double *)c)[i];
+        } else {
+            ((float *)c)[i] = (float)(g->beta == 0 ? sum : sum + g->beta * (double)((float *)c)[i]);
+        }
+    }
+}
+
+static void part_worker(void *user, int worker)
+{
+    run *r = user;
+    void *scratch = r->scratch + worker * r->scratch_bytes;
+    const void *a = ga__view_row(&r->a, 0, 0, 0), *b = ga__view_row(&r->b, 0, 0, 0);
+    for (int64_t w;
+         (w = ga__claim(&r->next)) < r->blocks * r->parts && !ga__stopped(r->context, &r->status);) {
+        int64_t part = w / r->blocks, at = w % r->blocks;
+        int64_t column = at % r->column_blocks * r->columns, row = at / r->column_blocks * r->rows;
+        ga__block block = { row, ga__min(r->gemm.m, row + r->rows), column,
+                            ga__min(r->gemm.n, column + r->columns) };
+        multiply_part(r, &block, part, a, b, scratch);
     }
 }
 
@@ -111,8 +170,10 @@ static bool suits_blas(const run *r, int64_t matrices)
 /* By the sizes alone: few blocks are cut smaller, so that there is work for several threads. */
 static ga_status cut(ga_context *context, run *r)
 {
-    int64_t matrices = r->c.batch * r->c.heads;
-    r->blas = r->blas && suits_blas(r, matrices);
+    int64_t matrices = r->c.batch * r->c.heads, k = r->gemm.alpha == 0 ? 0 : r->gemm.k;
+    bool small = r->gemm.m <= MOST_SUMS && r->gemm.n <= MOST_SUMS && r->gemm.m * r->gemm.n <= MOST_SUMS;
+    r->parts = matrices == 1 && small && k >= 2 * PART ? (k + PART - 1) / PART : 1;
+    r->blas = r->blas && r->parts == 1 && suits_blas(r, matrices);
     r->rows = r->blas ? r->gemm.m : GA__GEMM_ROWS;
     r->columns = r->blas ? r->gemm.n : GA__GEMM_COLUMNS;
     for (;; r->rows /= 2) {
@@ -124,7 +185,7 @@ static ga_status cut(ga_context *context, run *r)
         }
         double work =
             (double)ga__min(r->rows, r->gemm.m) * (double)ga__min(r->columns, r->gemm.n) * (double)r->gemm.k;
-        if (r->blas || r->blocks >= 16 || r->rows <= 60 || work < 2.0 * SMALL) {
+        if (r->blas || r->parts > 1 || r->blocks >= FEW || r->rows <= 60 || work < 2.0 * SMALL) {
             return GA_OK;
         }
     }
@@ -161,7 +222,8 @@ ga_status ga__gemm_run(ga_context *context, bool blas, bool transpose_a, bool tr
         goto done;
     }
     GA_TRY(cut(context, &r));
-    int threads = r.blas ? 1 : ga__threads_for(context, r.blocks);
+    int64_t sums = r.parts > 1 ? r.parts * r.gemm.m * r.gemm.n : 0; /* m n is small then */
+    int threads = r.blas ? 1 : ga__threads_for(context, r.blocks * r.parts);
     if (!r.blas) {
         r.scratch_bytes = (ga__gemm_scratch(&r.gemm, r.rows) * (r.gemm.wide ? 8 : 4) + 63) / 64 * 64;
     }
@@ -170,9 +232,14 @@ ga_status ga__gemm_run(ga_context *context, bool blas, bool transpose_a, bool tr
         goto done;
     }
     GA_TRY(GA_NEW(context, scratch, &r.scratch));
-    ga__workers(context, threads, block_worker, &r);
-    status = ga__noted_status(&r.status);
+    GA_TRY(ga_alloc(context, sums, r.gemm.wide ? 8 : 4, &r.sums));
+    ga__workers(context, threads, r.parts > 1 ? part_worker : block_worker, &r);
+    GA_TRY(ga__noted_status(&r.status));
+    if (r.parts > 1) {
+        add_parts(&r);
+    }
 done:
     ga_free(context, r.scratch);
+    ga_free(context, r.sums);
     return status;
 }

@@ -110,6 +110,14 @@ static const real *NAME(weights)(const ga__gather *g, int64_t first, int64_t las
         *step = g->weight_stride;
         return (const real *)g->weights + first * g->weight_stride;
     }
+    if (same && g->edge && !g->degrees && heads == 1) {
+        const real *from = g->weights;
+        for (int64_t e = first; e < last; e++) {
+            scratch[e - first] = from[g->edge[e] * g->weight_stride];
+        }
+        *step = 1;
+        return scratch;
+    }
     for (int64_t e = first; e < last; e++) {
         int64_t at = (g->edge ? g->edge[e] : e) * g->weight_stride;
         real *out = scratch + (e - first) * heads;

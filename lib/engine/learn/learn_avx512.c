@@ -1,0 +1,5 @@
+/* learn_avx512.c - losses and steps: see learn_body.h. */
+#include "config.h"
+
+#define GA__ISA 512
+#include "lib/engine/learn/learn_body.h"
