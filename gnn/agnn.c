@@ -4,38 +4,50 @@
 
 #include <math.h>
 
-#include "gnn/layer.h"
+#include "gnn/passes.h"
 #include "lib/engine/view.h"
 
 typedef struct state {
-    int64_t columns;
     double beta;
     DLTensor *u, *q, *lse;
+    DLTensor *inverse; /* (n): 1 / |x_i|, 0 for rows that have no direction */
     ga_edge_attention problem;
 } state;
 
 /* Rows no longer than this have direction 0. */
 static const double least_norm = 1e-12;
 
-static double norm_of(const double *x, int64_t columns)
+static void put(DLTensor *numbers, int64_t i, double value)
 {
-    double sum = 0;
-    for (int64_t c = 0; c < columns; c++) {
-        sum += x[c] * x[c];
+    if (numbers->dtype.bits == 64) {
+        ((double *)numbers->data)[i] = value;
+    } else {
+        ((float *)numbers->data)[i] = (float)value;
     }
-    return sqrt(sum);
 }
 
-static void direct_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
+static double get(const DLTensor *numbers, int64_t i)
 {
-    const state *s = user;
-    double norm = norm_of(in[0], s->columns);
-    (void)row;
-    (void)sums;
-    for (int64_t c = 0; c < s->columns; c++) {
-        out[0][c] = norm <= least_norm ? 0 : in[0][c] / norm;
-        out[1][c] = s->beta * out[0][c];
+    return numbers->dtype.bits == 64 ? ((const double *)numbers->data)[i]
+                                     : (double)((const float *)numbers->data)[i];
+}
+
+/* s->inverse, u and q. */
+static ga_status direct(ga__layer_run *run, state *s)
+{
+    ga_status status = GA_OK;
+    DLTensor *squares = NULL;
+    GA_TRY(ga__temp_numbers(run, (DLDataType){ .code = kDLFloat, .bits = 64, .lanes = 1 }, run->nodes,
+                            &squares));
+    GA_TRY(ga__pass_dots(run->context, run->x, run->x, squares->data));
+    for (int64_t i = 0; i < run->nodes; i++) {
+        double norm = sqrt(((const double *)squares->data)[i]);
+        put(s->inverse, i, norm <= least_norm ? 0 : 1 / norm);
     }
+    GA_TRY(ga__pass_mix(run->context, s->inverse, run->x, NULL, NULL, false, s->u));
+    status = ga__axpby(run->context, s->beta, s->u, 0, s->q);
+done:
+    return status;
 }
 
 static ga_status forward(ga__layer_run *run)
@@ -47,14 +59,13 @@ static ga_status forward(ga__layer_run *run)
     GA_TRY(ga__fits(run, "beta", 1, &one));
     GA_TRY(ga__view_of(run->context, "beta", ga__tensor(run, "beta"), true, &beta));
     s->beta = ga__view_get(&beta, 0, 0, 0, 0);
-    s->columns = columns;
     GA_TRY(ga__make_y(run, columns));
     GA_TRY(ga__temp(run, n, columns, &s->u));
     GA_TRY(ga__temp(run, n, columns, &s->q));
     GA_TRY(ga__temp(run, n, 1, &s->lse));
-    ga__row_work work = { .fn = direct_row, .user = s, .in = { run->x }, .out = { s->u, s->q }, .rows = n };
-    GA_TRY(ga__each_row(run->context, &work));
-    s->problem = (ga_edge_attention){ .edges = &run->graph.edges,
+    GA_TRY(ga__temp_numbers(run, run->working, n, &s->inverse));
+    GA_TRY(direct(run, s));
+    s->problem = (ga_edge_attention){ .edges = &run->graph->edges,
                                       .heads = 1,
                                       .score = GA_EDGE_DOT,
                                       .scale = 1,
@@ -68,20 +79,23 @@ done:
     return status;
 }
 
-/* in: x, u, dq, dk, dv; out: dx; sums: <dq, u>. du = beta dq + dk, dx = (du - u <u, du>) / |x| + dv. */
-static void backward_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
+/* du = beta dq + dk, dx = (du - u <u, du>) / |x| + dv. dk becomes du, dv becomes dx. */
+static ga_status direct_backward(ga__layer_run *run, const state *s, const DLTensor *dq, DLTensor *dk,
+                                 DLTensor *dv)
 {
-    const state *s = user;
-    double norm = norm_of(in[0], s->columns), along = 0;
-    (void)row;
-    for (int64_t c = 0; c < s->columns; c++) {
-        sums[0] += in[2][c] * in[1][c];
-        along += (s->beta * in[2][c] + in[3][c]) * in[1][c];
+    ga_status status = GA_OK;
+    DLTensor *along = NULL, *factor = NULL;
+    GA_TRY(
+        ga__temp_numbers(run, (DLDataType){ .code = kDLFloat, .bits = 64, .lanes = 1 }, run->nodes, &along));
+    GA_TRY(ga__temp_numbers(run, run->working, run->nodes, &factor));
+    GA_TRY(ga__axpby(run->context, s->beta, dq, 1, dk));
+    GA_TRY(ga__pass_dots(run->context, dk, s->u, along->data));
+    for (int64_t i = 0; i < run->nodes; i++) {
+        put(factor, i, -((const double *)along->data)[i] * get(s->inverse, i));
     }
-    for (int64_t c = 0; c < s->columns; c++) {
-        double du = s->beta * in[2][c] + in[3][c];
-        out[0][c] = in[4][c] + (norm <= least_norm ? 0 : (du - in[1][c] * along) / norm);
-    }
+    status = ga__pass_mix(run->context, s->inverse, dk, factor, s->u, true, dv);
+done:
+    return status;
 }
 
 static ga_status backward(ga__layer_run *run)
@@ -89,23 +103,17 @@ static ga_status backward(ga__layer_run *run)
     ga_status status = GA_OK;
     const state *s = run->state;
     const int64_t n = run->nodes, columns = run->width;
-    DLTensor *dq = NULL, *dk = NULL, *dv = NULL, *dx = ga__grad(run, "features"),
-             *dbeta = ga__grad(run, "beta");
+    DLTensor *dq = NULL, *dk = NULL, *dv = run->grad_x, *dbeta = ga__grad(run, "beta");
     double sum = 0;
     GA_TRY(ga__temp(run, n, columns, &dq));
-    GA_TRY(ga__temp(run, n, columns, &dk));
-    GA_TRY(ga__temp(run, n, columns, &dv));
-    ga_edge_gradients g = { .grad_y = run->grad_y, .y = run->y, .lse = s->lse, .q = dq, .k = dk, .v = dv };
-    GA_TRY(ga_edge_attention_backward(run->context, &s->problem, &run->graph.transposed, &g));
-    ga__row_work work = { .fn = backward_row,
-                          .user = s,
-                          .in = { run->x, s->u, dq, dk, dv },
-                          .out = { dx ? dx : dv },
-                          .rows = n,
-                          .sum_count = 1,
-                          .sums = &sum };
-    GA_TRY(ga__each_row(run->context, &work));
-    status = dbeta ? ga__store(run->context, &sum, dbeta) : GA_OK;
+    GA_TRY(dv ? ga__temp(run, n, columns, &dk) : GA_OK);
+    ga_edge_gradients g = { .grad_y = run->grad_y, .lse = s->lse, .q = dq, .k = dk, .v = dv };
+    GA_TRY(ga_edge_attention_backward(run->context, &s->problem, &run->graph->transposed, &g));
+    if (dbeta) {
+        GA_TRY(ga__dot(run->context, dq, s->u, &sum));
+        GA_TRY(ga__store(run->context, &sum, dbeta));
+    }
+    GA_TRY(dv ? direct_backward(run, s, dq, dk, dv) : GA_OK);
 done:
     return status;
 }
@@ -115,7 +123,7 @@ static const ga_parameter parameters[] = { GA__SELF_LOOPS("add"), GA__DUPLICATES
 static const ga_tensor_slot tensors[] = { { "beta", "(1)", "factor of the cosine", false, true },
                                           { .name = NULL } };
 
-static const ga__layer_ops ops = { sizeof(state), false, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), false, false, forward, backward };
 
 const ga_layer ga__layer_agnn = {
     .name = "agnn",

@@ -6,6 +6,9 @@
 typedef struct state {
     ga__propagation p;
     DLTensor *steps; /* (k n, F): h_0 .. h_(k-1), where the gradient of edge weights is wanted */
+    DLTensor *bits;  /* of one step; NULL = no dropout of entries */
+    DLTensor *dropped;
+    double rate;
 } state;
 
 static ga_status keep_steps(ga__layer_run *run, int64_t k, state *s)
@@ -18,69 +21,130 @@ static ga_status keep_steps(ga__layer_run *run, int64_t k, state *s)
     return ga__temp(run, rows, run->width, &s->steps);
 }
 
+/* Entries of C are dropped anew in every step; every step has a site of its own. */
+static ga_status open_noise(ga__layer_run *run, int64_t k, state *s)
+{
+    ga_status status = GA_OK;
+    int64_t count = run->graph->edges.count;
+    s->rate = run->noise ? run->noise->step_rate : 0;
+    if (s->rate == 0) {
+        return GA_OK;
+    }
+    if (GA__SITE_STEP + k > GA__NOISE_SITES) {
+        return ga__fail(run->context, GA_UNSUPPORTED, "appnp: k=%lld, at most %d steps with dropout",
+                        (long long)k, GA__NOISE_SITES - GA__SITE_STEP);
+    }
+    GA_TRY(ga__temp_numbers(run, (DLDataType){ .code = kDLInt, .bits = 32, .lanes = 1 }, ga_keep_words(count),
+                            &s->bits));
+    GA_TRY(ga__temp_numbers(run, run->working, count, &s->dropped));
+done:
+    return status;
+}
+
+/* *p: C of this step; *keep: what of it was kept, for the gradient of its entries. */
+static ga_status entries_of(ga__layer_run *run, const state *s, int64_t t, ga__propagation *p, ga_keep *keep)
+{
+    ga_status status = GA_OK;
+    *p = s->p;
+    *keep = (ga_keep){ NULL, 1 };
+    if (s->bits) {
+        GA_TRY(ga__noise_redraw(run, (int)(GA__SITE_STEP + t), s->rate, run->graph->edges.count,
+                                s->bits->data, keep));
+        GA_TRY(ga__noise_apply(run->context, keep, s->p.c, s->dropped));
+        p->c = s->dropped;
+    }
+done:
+    return status;
+}
+
 static ga_status forward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     state *s = run->state;
     int64_t k = ga__integer(run, "k"), shape[2];
     double alpha = ga__real(run, "alpha");
-    DLTensor *h = NULL;
+    DLTensor *other = NULL;
+    const DLTensor *h = run->x;
+    ga__propagation p;
+    ga_keep keep;
     GA_TRY(ga__make_y(run, run->width));
     GA_TRY(ga__propagation_make(run, &s->p));
-    GA_TRY(ga__temp(run, run->nodes, run->width, &h));
-    GA_TRY(ga__axpby(run->context, 1, run->x, 0, run->y));
-    if (ga__grad(run, "edge_weight")) {
-        GA_TRY(keep_steps(run, k, s));
-    }
+    GA_TRY(open_noise(run, k, s));
+    GA_TRY(ga__temp(run, run->nodes, run->width, &other));
+    GA_TRY(ga__grad(run, "edge_weight") ? keep_steps(run, k, s) : GA_OK);
     for (int64_t t = 0; t < k; t++) {
-        GA_TRY(ga__axpby(run->context, 1, run->y, 0, h));
+        DLTensor *next = (k - 1 - t) % 2 ? other : run->y; /* the last one is y */
         if (s->steps) {
             DLTensor place = ga__part_of_rows(s->steps, t * run->nodes, run->nodes, shape);
             GA_TRY(ga__axpby(run->context, 1, h, 0, &place));
         }
-        GA_TRY(ga__propagate(run, &s->p, h, run->y));
-        GA_TRY(ga__axpby(run->context, alpha, run->x, 1 - alpha, run->y));
+        GA_TRY(entries_of(run, s, t, &p, &keep));
+        GA_TRY(ga__propagate(run, &p, h, next));
+        GA_TRY(ga__axpby(run->context, alpha, run->x, 1 - alpha, next));
+        h = next;
+    }
+    if (k == 0) {
+        GA_TRY(ga__axpby(run->context, 1, run->x, 0, run->y));
     }
 done:
     return status;
 }
 
-/* g_t, the gradient of h_t: g_k = dy, g_t = (1 - alpha) C' g_(t+1); dx = sum over t > 0 of alpha g_t, and g_0. dc_e sums
- * (1 - alpha) <g_(t+1) at the target, h_t at the source>. */
+/* dc += factor <u at the target, h_t at the source>, of what was kept. */
+static ga_status add_entries(ga__layer_run *run, const state *s, double factor, const ga_keep *keep,
+                             DLTensor *part, DLTensor *dc)
+{
+    ga_status status = GA_OK;
+    if (s->steps) {
+        GA_TRY(keep->bits ? ga__noise_apply(run->context, keep, part, part) : GA_OK);
+        GA_TRY(ga__axpby(run->context, factor, part, 1, dc));
+    }
+done:
+    return status;
+}
+
+static ga_status open_entries(ga__layer_run *run, const state *s, DLTensor **dc, DLTensor **part)
+{
+    ga_status status = GA_OK;
+    int64_t count = run->graph->edges.count;
+    if (s->steps) {
+        GA_TRY(ga__temp_numbers(run, run->working, count, dc));
+        GA_TRY(ga__temp_numbers(run, run->working, count, part));
+        GA_TRY(ga__fill_zero(run->context, *dc));
+    }
+done:
+    return status;
+}
+
+/* With u_k = dy, u_t = C_t' u_(t+1), b = 1 - alpha: the gradient of h_t is b^(k-t) u_t; dx = sum over t > 0 of
+ * alpha b^(k-t) u_t, and b^k u_0; dc_e sums b^(k-t) <u_(t+1) at the target, h_t at the source>. */
 static ga_status backward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     const state *s = run->state;
-    int64_t k = ga__integer(run, "k"), shape[2], count = run->graph.edges.count;
-    double alpha = ga__real(run, "alpha");
-    DLTensor *g = NULL, *next = NULL, *dx = NULL, *dc = NULL, *part = NULL, *out = ga__grad(run, "features");
-    GA_TRY(ga__temp(run, run->nodes, run->width, &g));
-    GA_TRY(ga__temp(run, run->nodes, run->width, &next));
-    GA_TRY(ga__temp(run, run->nodes, run->width, &dx));
-    GA_TRY(ga__fill_zero(run->context, dx));
-    GA_TRY(ga__axpby(run->context, 1, run->grad_y, 0, g));
-    if (s->steps) {
-        GA_TRY(ga__temp_numbers(run, run->working, count, &dc));
-        GA_TRY(ga__temp_numbers(run, run->working, count, &part));
-        GA_TRY(ga__fill_zero(run->context, dc));
-    }
+    int64_t k = ga__integer(run, "k"), shape[2];
+    double alpha = ga__real(run, "alpha"), factor = 1;
+    DLTensor *room[2] = { NULL, NULL }, *dc = NULL, *part = NULL, *dx = run->grad_x;
+    const DLTensor *u = run->grad_y;
+    ga__propagation p;
+    ga_keep keep;
+    GA_TRY(ga__temp(run, run->nodes, run->width, &room[0]));
+    GA_TRY(ga__temp(run, run->nodes, run->width, &room[1]));
+    GA_TRY(open_entries(run, s, &dc, &part));
     for (int64_t t = k - 1; t >= 0; t--) {
-        DLTensor h, *from = NULL;
+        DLTensor h, *from = NULL, *next = room[t % 2];
         if (s->steps) {
             h = ga__part_of_rows(s->steps, t * run->nodes, run->nodes, shape);
             from = &h;
         }
-        GA_TRY(ga__axpby(run->context, alpha, g, 1, dx));
-        GA_TRY(ga__propagate_backward(run, &s->p, g, next, from, part));
-        GA_TRY(ga__axpby(run->context, 1 - alpha, next, 0, g));
-        if (s->steps) {
-            GA_TRY(ga__axpby(run->context, 1 - alpha, part, 1, dc));
-        }
+        GA_TRY(dx ? ga__axpby(run->context, alpha * factor, u, t == k - 1 ? 0 : 1, dx) : GA_OK);
+        factor *= 1 - alpha;
+        GA_TRY(entries_of(run, s, t, &p, &keep));
+        GA_TRY(ga__propagate_backward(run, &p, u, next, from, part));
+        GA_TRY(add_entries(run, s, factor, &keep, part, dc));
+        u = next;
     }
-    GA_TRY(ga__axpby(run->context, 1, g, 1, dx));
-    if (out) {
-        GA_TRY(ga__axpby(run->context, 1, dx, 0, out));
-    }
+    GA_TRY(dx ? ga__axpby(run->context, factor, u, k == 0 ? 0 : 1, dx) : GA_OK);
     if (s->steps) {
         GA_TRY(ga__propagation_weights(run, &s->p, dc));
     }
@@ -105,7 +169,7 @@ static const ga_tensor_slot tensors[] = {
     { "edge_weight", "(m)", "weights of the edges, instead of the graph's own", true, true }, { .name = NULL }
 };
 
-static const ga__layer_ops ops = { sizeof(state), true, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), true, false, forward, backward };
 
 const ga_layer ga__layer_appnp = {
     .name = "appnp",

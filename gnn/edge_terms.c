@@ -49,9 +49,9 @@ static void edge_row(const void *user, int64_t e, double *const *in, double *con
 ga_status ga__lines_to_edges(ga__layer_run *run, const DLTensor *lines, DLTensor *edges)
 {
     ga_status status = GA_OK;
-    gather g = { .m = &run->graph, .columns = lines->shape[1] };
+    gather g = { .m = run->graph, .columns = lines->shape[1] };
     GA_TRY(ga__view_of(run->context, "lines", lines, true, &g.from));
-    ga__row_work work = { .fn = edge_row, .user = &g, .out = { edges }, .rows = run->graph.edges.count };
+    ga__row_work work = { .fn = edge_row, .user = &g, .out = { edges }, .rows = run->graph->edges.count };
     GA_TRY(ga__each_row(run->context, &work));
 done:
     return status;
@@ -93,7 +93,7 @@ static void line_row(const void *user, int64_t line, double *const *in, double *
 ga_status ga__edges_to_lines(ga__layer_run *run, DLTensor *edges, DLTensor *lines)
 {
     ga_status status = GA_OK;
-    const ga__messages *m = &run->graph;
+    const ga__messages *m = run->graph;
     gather g = { .m = m, .columns = lines->shape[1], .arcs_of_line = m->lines ? m->arcs / m->lines : 0 };
     GA_TRY(ga__view_of(run->context, "edges", edges, true, &g.to));
     g.from = g.to;
@@ -115,10 +115,14 @@ ga_status ga__check_edge_tensors(ga__layer_run *run, int64_t columns, const char
         return ga__fail(run->context, GA_INVALID, "%s: edge_features, weight_edge%s%s go together",
                         run->layer->name, att ? ", " : "", att ? att : "");
     }
-    const int64_t of_features[] = { run->graph.lines, -1 };
+    const int64_t of_features[] = { run->graph->lines, -1 };
     const int64_t of_weight[] = { features ? ga__columns(features) : 0, columns };
     GA_TRY(ga__fits(run, "edge_features", 2, of_features));
     GA_TRY(ga__fits(run, "weight_edge", 2, of_weight));
+    if (features && (run->noise || !run->graph->edge_line)) {
+        GA_TRY(ga__fail(run->context, GA_UNSUPPORTED, "%s: no dropout where edges have features",
+                        run->layer->name));
+    }
 done:
     return status;
 }
@@ -138,11 +142,11 @@ static void carry_row(const void *user, int64_t e, double *const *in, double *co
 static ga_status carry_one(ga__layer_run *run, const DLTensor *nodes, const DLTensor *term, DLTensor **out)
 {
     ga_status status = GA_OK;
-    gather g = { .m = &run->graph, .columns = nodes->shape[1] };
-    GA_TRY(ga__temp(run, run->graph.edges.count, g.columns, out));
+    gather g = { .m = run->graph, .columns = nodes->shape[1] };
+    GA_TRY(ga__temp(run, run->graph->edges.count, g.columns, out));
     GA_TRY(ga__view_of(run->context, "nodes", nodes, true, &g.from));
     ga__row_work work = {
-        .fn = carry_row, .user = &g, .in = { term }, .out = { *out }, .rows = run->graph.edges.count
+        .fn = carry_row, .user = &g, .in = { term }, .out = { *out }, .rows = run->graph->edges.count
     };
     GA_TRY(ga__each_row(run->context, &work));
 done:
@@ -152,7 +156,7 @@ done:
 static ga_status carried_lists(ga__layer_run *run, ga__carried *c)
 {
     ga_status status = GA_OK;
-    const ga_edges *edges = &run->graph.edges;
+    const ga_edges *edges = &run->graph->edges;
     int64_t count = edges->count;
     DLTensor *short_room = NULL, *long_room = NULL;
     if (count > INT64_C(1) << 32) {
@@ -211,7 +215,7 @@ static void node_row(const void *user, int64_t j, double *const *in, double *con
 static ga_status to_nodes(ga__layer_run *run, const DLTensor *by_edge, DLTensor *nodes)
 {
     ga_status status = GA_OK;
-    gather g = { .m = &run->graph, .transposed = &run->graph.transposed, .columns = by_edge->shape[1] };
+    gather g = { .m = run->graph, .transposed = &run->graph->transposed, .columns = by_edge->shape[1] };
     GA_TRY(ga__view_of(run->context, "edges", by_edge, true, &g.from));
     ga__row_work work = { .fn = node_row, .user = &g, .out = { nodes }, .rows = run->nodes };
     GA_TRY(ga__each_row(run->context, &work));

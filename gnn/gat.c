@@ -2,38 +2,17 @@
  * over the incoming edges, o_i = sum of a_e z_j. */
 #include "config.h"
 
-#include "gnn/layer.h"
+#include "gnn/passes.h"
 #include "lib/engine/view.h"
 
 typedef struct state {
     int64_t heads, width;
     bool concat, edge_terms;
-    DLTensor *z, *l, *r, *o, *lse;
-    DLTensor *edge_map;  /* (Fe, heads): weight_edge times att_edge */
-    DLTensor *edge_bias; /* (count, heads) */
+    DLTensor *z, *l, *r, *o, *lse; /* z becomes its gradient; o is y where it can be */
+    DLTensor *edge_map;            /* (Fe, heads): weight_edge times att_edge */
+    DLTensor *edge_bias;           /* (count, heads) */
     ga_edge_attention problem;
-    /* in double precision: att_src, att_dst (heads, width), score_bias (heads) */
-    double *src, *dst, *shift;
 } state;
-
-static ga_status load(ga__layer_run *run, const char *name, int64_t count, double **out)
-{
-    ga_status status = GA_OK;
-    DLTensor *room = NULL;
-    const DLTensor *tensor = ga__tensor(run, name);
-    ga__view view;
-    GA_TRY(ga__view_of(run->context, name, tensor, true, &view));
-    GA_TRY(ga__temp_numbers(run, (DLDataType){ .code = kDLFloat, .bits = 64, .lanes = 1 }, count, &room));
-    *out = room->data;
-    for (int64_t i = 0; !tensor && i < count; i++) {
-        (*out)[i] = 0;
-    }
-    for (int64_t r = 0; tensor && r < view.rows; r++) {
-        ga__view_load_f64(&view, 0, 0, r, *out + r * view.columns);
-    }
-done:
-    return status;
-}
 
 static ga_status check(ga__layer_run *run, state *s)
 {
@@ -54,27 +33,24 @@ static ga_status check(ga__layer_run *run, state *s)
     GA_TRY(ga__fits(run, "att_edge", 2, of_att));
     GA_TRY(ga__fits(run, "score_bias", 1, &s->heads));
     GA_TRY(ga__check_edge_tensors(run, columns, "att_edge", &s->edge_terms));
-    GA_TRY(load(run, "att_src", columns, &s->src));
-    GA_TRY(load(run, "att_dst", columns, &s->dst));
-    GA_TRY(load(run, "score_bias", s->heads, &s->shift));
 done:
     return status;
 }
 
-static void score_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
+static ga_status add_noise(ga__layer_run *run, state *s)
 {
-    const state *s = user;
-    (void)row;
-    (void)sums;
-    for (int64_t h = 0; h < s->heads; h++) {
-        double l = 0, r = s->shift[h];
-        for (int64_t c = h * s->width; c < (h + 1) * s->width; c++) {
-            l += in[0][c] * s->src[c];
-            r += in[0][c] * s->dst[c];
-        }
-        out[0][h] = l;
-        out[1][h] = r;
+    ga_status status = GA_OK;
+    int64_t weights = 0, values = run->nodes * s->heads * s->width; /* fits: z is there */
+    if (!run->noise) {
+        return GA_OK;
     }
+    if (!ga__mul(run->graph->edges.count, s->heads, &weights)) {
+        return ga__fail(run->context, GA_OVERFLOW, "gat: too many edges and heads");
+    }
+    GA_TRY(ga__noise_draw(run, GA__SITE_WEIGHTS, run->noise->weight_rate, weights, &s->problem.keep_weights));
+    GA_TRY(ga__noise_draw(run, GA__SITE_VALUES, run->noise->value_rate, values, &s->problem.keep_values));
+done:
+    return status;
 }
 
 /* ---- features of edges: x_e M with M = weight_edge att_edge, by head ---- */
@@ -105,9 +81,9 @@ static ga_status add_edge_terms(ga__layer_run *run, state *s)
     ga_status status = GA_OK;
     DLTensor *lines = NULL;
     GA_TRY(make_edge_map(run, s));
-    GA_TRY(ga__temp(run, run->graph.lines, s->heads, &lines));
+    GA_TRY(ga__temp(run, run->graph->lines, s->heads, &lines));
     GA_TRY(ga_gemm(run->context, false, false, 1, ga__tensor(run, "edge_features"), s->edge_map, 0, lines));
-    GA_TRY(ga__temp(run, run->graph.edges.count, s->heads, &s->edge_bias));
+    GA_TRY(ga__temp(run, run->graph->edges.count, s->heads, &s->edge_bias));
     GA_TRY(ga__lines_to_edges(run, lines, s->edge_bias));
     s->problem.edge_bias = s->edge_bias;
 done:
@@ -148,7 +124,7 @@ static ga_status edge_terms_backward(ga__layer_run *run, const state *s, DLTenso
     ga_status status = GA_OK;
     const DLTensor *features = ga__tensor(run, "edge_features");
     DLTensor *lines = NULL, *grad_map = NULL, *dfeatures = ga__grad(run, "edge_features");
-    GA_TRY(ga__temp(run, run->graph.lines, s->heads, &lines));
+    GA_TRY(ga__temp(run, run->graph->lines, s->heads, &lines));
     GA_TRY(ga__temp(run, s->edge_map->shape[0], s->heads, &grad_map));
     GA_TRY(ga__edges_to_lines(run, by_edge, lines));
     GA_TRY(ga_gemm(run->context, true, false, 1, features, lines, 0, grad_map));
@@ -167,16 +143,17 @@ static ga_status forward(ga__layer_run *run)
     ga_status status = GA_OK;
     state *s = run->state;
     const int64_t n = run->nodes;
+    const DLTensor *src = ga__tensor(run, "att_src"), *dst = ga__tensor(run, "att_dst");
     GA_TRY(check(run, s));
     GA_TRY(ga__make_y(run, s->concat ? s->heads * s->width : s->width));
-    GA_TRY(ga__linear(run, run->x, "weight", NULL, &s->z));
+    GA_TRY(ga__temp(run, n, s->heads * s->width, &s->z));
     GA_TRY(ga__temp(run, n, s->heads, &s->l));
     GA_TRY(ga__temp(run, n, s->heads, &s->r));
     GA_TRY(ga__temp(run, n, s->heads, &s->lse));
-    GA_TRY(ga__temp(run, n, s->heads * s->width, &s->o));
-    ga__row_work work = { .fn = score_row, .user = s, .in = { s->z }, .out = { s->l, s->r }, .rows = n };
-    GA_TRY(ga__each_row(run->context, &work));
-    s->problem = (ga_edge_attention){ .edges = &run->graph.edges,
+    const ga__map map = { .weight = "weight", .z = s->z };
+    GA_TRY(ga__map_input(run, &map, 1));
+    GA_TRY(ga__pass_scores(run->context, s->z, src, dst, ga__tensor(run, "score_bias"), s->l, s->r));
+    s->problem = (ga_edge_attention){ .edges = &run->graph->edges,
                                       .heads = s->heads,
                                       .score = GA_EDGE_ADDITIVE,
                                       .scale = 1,
@@ -184,45 +161,15 @@ static ga_status forward(ga__layer_run *run)
                                       .l = s->l,
                                       .r = s->r,
                                       .v = s->z,
+                                      .att_source = src,
+                                      .att_target = dst,
                                       .normaliser = GA_NORMALISER_INIT };
-    if (s->edge_terms) {
-        GA_TRY(add_edge_terms(run, s));
-    }
+    GA_TRY(s->edge_terms ? add_edge_terms(run, s) : GA_OK);
+    GA_TRY(add_noise(run, s));
     GA_TRY(ga__make_map(run, s->heads));
+    GA_TRY(ga__heads_room(run, s->heads, s->concat, run->y, &s->o));
     GA_TRY(ga_edge_attention_forward(run->context, &s->problem, s->o, s->lse, NULL, run->map));
-    status = ga__join_heads(run, s->o, s->heads, s->concat, "bias", run->y);
-done:
-    return status;
-}
-
-/* in: z, dl, dr, dz; out: dz; sums: of att_src, att_dst, score_bias. */
-static void score_backward_row(const void *user, int64_t row, double *const *in, double *const *out,
-                               double *sums)
-{
-    const state *s = user;
-    int64_t all = s->heads * s->width;
-    (void)row;
-    for (int64_t h = 0; h < s->heads; h++) {
-        double dl = in[1][h], dr = in[2][h];
-        for (int64_t c = h * s->width; c < (h + 1) * s->width; c++) {
-            out[0][c] = in[3][c] + dl * s->src[c] + dr * s->dst[c];
-            sums[c] += dl * in[0][c];
-            sums[all + c] += dr * in[0][c];
-        }
-        sums[2 * all + h] += dr;
-    }
-}
-
-static ga_status store_sums(ga__layer_run *run, const state *s, const double *sums)
-{
-    ga_status status = GA_OK;
-    const char *const names[] = { "att_src", "att_dst", "score_bias" };
-    for (int i = 0; i < 3; i++) {
-        DLTensor *grad = ga__grad(run, names[i]);
-        if (grad) {
-            GA_TRY(ga__store(run->context, sums + i * s->heads * s->width, grad));
-        }
-    }
+    status = ga__join_heads(run, s->o, s->heads, "bias", run->y);
 done:
     return status;
 }
@@ -231,37 +178,25 @@ static ga_status backward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     const state *s = run->state;
-    const int64_t n = run->nodes, all = s->heads * s->width;
     const DLTensor *grad_o = NULL;
-    DLTensor *dz = NULL, *dl = NULL, *dr = NULL, *by_edge = NULL;
-    double *sums = NULL;
+    DLTensor *dr = NULL, *by_edge = NULL, *dshift = ga__grad(run, "score_bias");
     GA_TRY(ga__split_heads(run, run->grad_y, s->heads, s->concat, "bias", &grad_o));
-    GA_TRY(ga__temp(run, n, all, &dz));
-    GA_TRY(ga__temp(run, n, s->heads, &dl));
-    GA_TRY(ga__temp(run, n, s->heads, &dr));
-    if (s->edge_terms) {
-        GA_TRY(ga__temp(run, run->graph.edges.count, s->heads, &by_edge));
-    }
-    ga_edge_gradients g = {
-        .grad_y = grad_o, .y = s->o, .lse = s->lse, .v = dz, .l = dl, .r = dr, .edge_bias = by_edge
-    };
-    GA_TRY(ga_edge_attention_backward(run->context, &s->problem, &run->graph.transposed, &g));
-    GA_TRY(GA_NEW(run->context, 2 * all + s->heads, &sums));
-    ga__row_work work = { .fn = score_backward_row,
-                          .user = s,
-                          .in = { s->z, dl, dr, dz },
-                          .out = { dz },
-                          .rows = n,
-                          .sum_count = 2 * all + s->heads,
-                          .sums = sums };
-    GA_TRY(ga__each_row(run->context, &work));
-    GA_TRY(store_sums(run, s, sums));
-    if (s->edge_terms) {
-        GA_TRY(edge_terms_backward(run, s, by_edge));
-    }
-    status = ga__linear_backward(run, run->x, dz, "weight", NULL, 0, ga__grad(run, "features"));
+    GA_TRY(dshift ? ga__temp(run, run->nodes, s->heads, &dr) : GA_OK);
+    GA_TRY(s->edge_terms ? ga__temp(run, run->graph->edges.count, s->heads, &by_edge) : GA_OK);
+    ga_edge_gradients g = { .grad_y = grad_o,
+                            .y = s->o == run->y ? NULL : s->o,
+                            .lse = s->lse,
+                            .v = s->z,
+                            .r = dr,
+                            .edge_bias = by_edge,
+                            .att_source = ga__grad(run, "att_src"),
+                            .att_target = ga__grad(run, "att_dst") };
+    GA_TRY(ga_edge_attention_backward(run->context, &s->problem, &run->graph->transposed, &g));
+    GA_TRY(dshift ? ga__sum_rows(run->context, 1, dr, dshift) : GA_OK);
+    GA_TRY(s->edge_terms ? edge_terms_backward(run, s, by_edge) : GA_OK);
+    const ga__map map = { .weight = "weight", .dz = s->z };
+    status = ga__map_input_backward(run, &map, 1);
 done:
-    ga_free(run->context, sums);
     return status;
 }
 
@@ -281,7 +216,7 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL }
 };
 
-static const ga__layer_ops ops = { sizeof(state), false, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), false, true, forward, backward };
 
 const ga_layer ga__layer_gat = {
     .name = "gat",

@@ -36,21 +36,43 @@ done:
     return status;
 }
 
+static ga_status make_maps(ga__layer_run *run, state *s)
+{
+    ga_status status = GA_OK;
+    const int64_t columns = s->heads * s->width;
+    GA_TRY(ga__temp(run, run->nodes, columns, &s->source));
+    s->target = s->source;
+    GA_TRY(s->shared ? GA_OK : ga__temp(run, run->nodes, columns, &s->target));
+    const ga__map maps[] = { { .weight = "weight_src", .bias = "bias_src", .z = s->source },
+                             { .weight = "weight_dst", .bias = "bias_dst", .z = s->target } };
+    status = ga__map_input(run, maps, s->shared ? 1 : 2);
+done:
+    return status;
+}
+
+static ga_status add_noise(ga__layer_run *run, state *s)
+{
+    int64_t weights = 0;
+    if (!run->noise) {
+        return GA_OK;
+    }
+    if (!ga__mul(run->graph->edges.count, s->heads, &weights)) {
+        return ga__fail(run->context, GA_OVERFLOW, "gatv2: too many edges and heads");
+    }
+    return ga__noise_draw(run, GA__SITE_WEIGHTS, run->noise->weight_rate, weights, &s->problem.keep_weights);
+}
+
 static ga_status forward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     state *s = run->state;
     const int64_t n = run->nodes;
-    const ga_edges *edges = &run->graph.edges;
+    const ga_edges *edges = &run->graph->edges;
     GA_TRY(check(run, s));
     GA_TRY(ga__make_y(run, s->concat ? s->heads * s->width : s->width));
-    GA_TRY(ga__linear(run, run->x, "weight_src", "bias_src", &s->source));
-    s->target = s->source;
-    if (!s->shared) {
-        GA_TRY(ga__linear(run, run->x, "weight_dst", "bias_dst", &s->target));
-    }
+    GA_TRY(make_maps(run, s));
     GA_TRY(ga__temp(run, n, s->heads, &s->lse));
-    GA_TRY(ga__temp(run, n, s->heads * s->width, &s->o));
+    GA_TRY(ga__heads_room(run, s->heads, s->concat, run->y, &s->o));
     const DLTensor *k = s->source, *v = s->source;
     if (s->edge_terms) {
         GA_TRY(ga__carry(run, s->source, s->source, false, &s->carried));
@@ -68,9 +90,10 @@ static ga_status forward(ga__layer_run *run)
                                       .att = ga__tensor(run, "att"),
                                       .v = v,
                                       .normaliser = GA_NORMALISER_INIT };
+    GA_TRY(add_noise(run, s));
     GA_TRY(ga__make_map(run, s->heads));
     GA_TRY(ga_edge_attention_forward(run->context, &s->problem, s->o, s->lse, NULL, run->map));
-    status = ga__join_heads(run, s->o, s->heads, s->concat, "bias", run->y);
+    status = ga__join_heads(run, s->o, s->heads, "bias", run->y);
 done:
     return status;
 }
@@ -78,14 +101,12 @@ done:
 static ga_status maps_backward(ga__layer_run *run, const state *s, DLTensor *dsource, const DLTensor *dtarget)
 {
     ga_status status = GA_OK;
-    DLTensor *dx = ga__grad(run, "features");
     if (s->shared) {
         GA_TRY(ga__axpby(run->context, 1, dtarget, 1, dsource));
     }
-    GA_TRY(ga__linear_backward(run, run->x, dsource, "weight_src", "bias_src", 0, dx));
-    if (!s->shared) {
-        GA_TRY(ga__linear_backward(run, run->x, dtarget, "weight_dst", "bias_dst", 1, dx));
-    }
+    const ga__map maps[] = { { .weight = "weight_src", .bias = "bias_src", .dz = dsource },
+                             { .weight = "weight_dst", .bias = "bias_dst", .dz = dtarget } };
+    status = ga__map_input_backward(run, maps, s->shared ? 1 : 2);
 done:
     return status;
 }
@@ -95,26 +116,30 @@ static ga_status backward(ga__layer_run *run)
     ga_status status = GA_OK;
     const state *s = run->state;
     const int64_t n = run->nodes, columns = s->heads * s->width;
-    int64_t sources = s->edge_terms ? run->graph.edges.count : n;
+    int64_t sources = s->edge_terms ? run->graph->edges.count : n;
     const DLTensor *grad_o = NULL;
     DLTensor *dq = NULL, *dk = NULL, *dv = NULL, *to_k = NULL, *to_v = NULL;
     GA_TRY(ga__split_heads(run, run->grad_y, s->heads, s->concat, "bias", &grad_o));
     GA_TRY(ga__temp(run, n, columns, &dq));
     GA_TRY(ga__temp(run, sources, columns, &dk));
-    GA_TRY(ga__temp(run, sources, columns, &dv));
-    ga_edge_gradients g = {
-        .grad_y = grad_o, .y = s->o, .lse = s->lse, .q = dq, .k = dk, .v = dv, .att = ga__grad(run, "att")
-    };
+    dv = dk; /* one tensor: their gradients are added */
+    GA_TRY(s->edge_terms ? ga__temp(run, sources, columns, &dv) : GA_OK);
+    ga_edge_gradients g = { .grad_y = grad_o,
+                            .y = s->o == run->y ? NULL : s->o,
+                            .lse = s->lse,
+                            .q = dq,
+                            .k = dk,
+                            .v = dv,
+                            .att = ga__grad(run, "att") };
     GA_TRY(ga_edge_attention_backward(run->context, &s->problem,
-                                      s->edge_terms ? &s->carried.transposed : &run->graph.transposed, &g));
+                                      s->edge_terms ? &s->carried.transposed : &run->graph->transposed, &g));
     to_k = dk;
-    to_v = dv;
     if (s->edge_terms) {
         GA_TRY(ga__temp(run, n, columns, &to_k));
         GA_TRY(ga__temp(run, n, columns, &to_v));
         GA_TRY(ga__carry_backward(run, &s->carried, false, dk, dv, to_k, to_v));
+        GA_TRY(ga__axpby(run->context, 1, to_v, 1, to_k));
     }
-    GA_TRY(ga__axpby(run->context, 1, to_v, 1, to_k));
     status = maps_backward(run, s, to_k, dq);
 done:
     return status;
@@ -136,7 +161,7 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL }
 };
 
-static const ga__layer_ops ops = { sizeof(state), false, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), false, true, forward, backward };
 
 const ga_layer ga__layer_gatv2 = {
     .name = "gatv2",

@@ -5,7 +5,8 @@
 
 typedef struct state {
     ga__propagation p;
-    DLTensor *inner; /* what the outer of the two products works on: x W, or C x */
+    const DLTensor *x; /* where C comes first */
+    DLTensor *inner;   /* what the outer of the two products works on: x W, or C x */
     bool project_first;
 } state;
 
@@ -13,20 +14,21 @@ static ga_status forward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     state *s = run->state;
-    const DLTensor *w = ga__tensor(run, "weight"), *b = ga__tensor(run, "bias");
-    const int64_t of_weight[] = { run->width, -1 }, columns = ga__columns(w);
-    GA_TRY(ga__fits(run, "weight", 2, of_weight));
-    GA_TRY(ga__fits(run, "bias", 1, &columns));
+    const DLTensor *b = ga__tensor(run, "bias");
+    int64_t columns = 0;
+    GA_TRY(ga__map_check(run, "weight", "bias", &columns));
     GA_TRY(ga__make_y(run, columns));
     GA_TRY(ga__propagation_make(run, &s->p));
-    s->project_first = columns < run->width;
+    s->project_first = run->input->sparse || columns < run->width;
     GA_TRY(ga__temp(run, run->nodes, s->project_first ? columns : run->width, &s->inner));
     if (s->project_first) {
-        GA_TRY(ga_gemm(run->context, false, false, 1, run->x, w, 0, s->inner));
+        const ga__map map = { .weight = "weight", .z = s->inner };
+        GA_TRY(ga__map_input(run, &map, 1));
         GA_TRY(ga__propagate(run, &s->p, s->inner, run->y));
     } else {
-        GA_TRY(ga__propagate(run, &s->p, run->x, s->inner));
-        GA_TRY(ga_gemm(run->context, false, false, 1, s->inner, w, 0, run->y));
+        GA_TRY(ga__input_matrix(run, &s->x));
+        GA_TRY(ga__propagate(run, &s->p, s->x, s->inner));
+        GA_TRY(ga_gemm(run->context, false, false, 1, s->inner, ga__tensor(run, "weight"), 0, run->y));
     }
     if (b) {
         GA_TRY(ga__add_row(run->context, b, run->y));
@@ -43,7 +45,7 @@ static ga_status back_through_c(ga__layer_run *run, const state *s, const DLTens
     DLTensor *g = NULL;
     bool weights = ga__grad(run, "edge_weight") != NULL;
     if (weights) {
-        GA_TRY(ga__temp_numbers(run, run->working, run->graph.edges.count, &g));
+        GA_TRY(ga__temp_numbers(run, run->working, run->graph->edges.count, &g));
     }
     GA_TRY(ga__propagate_backward(run, &s->p, grad, to, weights ? of : NULL, g));
     if (weights) {
@@ -57,17 +59,20 @@ static ga_status backward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     const state *s = run->state;
-    DLTensor *dx = ga__grad(run, "features"), *inner = NULL, *db = ga__grad(run, "bias");
+    DLTensor *dx = NULL, *inner = NULL, *db = ga__grad(run, "bias");
     if (db) {
         GA_TRY(ga__sum_rows(run->context, 1, run->grad_y, db));
     }
     GA_TRY(ga__temp(run, run->nodes, s->inner->shape[1], &inner));
     if (s->project_first) {
         GA_TRY(back_through_c(run, s, run->grad_y, s->inner, inner));
-        GA_TRY(ga__linear_backward(run, run->x, inner, "weight", NULL, 0, dx));
+        const ga__map map = { .weight = "weight", .dz = inner };
+        GA_TRY(ga__map_input_backward(run, &map, 1));
     } else {
+        GA_TRY(ga__input_gradient_room(run, &dx));
         GA_TRY(ga__linear_backward(run, s->inner, run->grad_y, "weight", NULL, 0, inner));
-        GA_TRY(back_through_c(run, s, inner, run->x, dx));
+        GA_TRY(back_through_c(run, s, inner, s->x, dx));
+        GA_TRY(dx ? ga__input_gradient(run, dx) : GA_OK);
     }
 done:
     return status;
@@ -81,7 +86,7 @@ static const ga_tensor_slot tensors[] = { { "weight", "(F, out)", "linear map", 
                                             "weights of the edges, instead of the graph's own", true, true },
                                           { .name = NULL } };
 
-static const ga__layer_ops ops = { sizeof(state), true, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), true, true, forward, backward };
 
 const ga_layer ga__layer_gcn = {
     .name = "gcn",

@@ -31,34 +31,36 @@ done:
     return status;
 }
 
+static ga_status keep_steps(ga__layer_run *run, state *s)
+{
+    int64_t rows = 0;
+    if (!ga__mul(s->k, run->nodes, &rows)) {
+        return ga__fail(run->context, GA_OVERFLOW, "gprgnn: too many steps");
+    }
+    return ga__temp(run, rows, run->width, &s->steps);
+}
+
 static ga_status forward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     state *s = run->state;
-    int64_t shape[2], rows = 0;
-    DLTensor *h = NULL, *next = NULL;
+    int64_t shape[2];
+    DLTensor *room[2] = { NULL, NULL };
+    const DLTensor *h = run->x;
     GA_TRY(read_gamma(run, s));
     GA_TRY(ga__make_y(run, run->width));
     GA_TRY(ga__propagation_make(run, &s->p));
-    GA_TRY(ga__temp(run, run->nodes, run->width, &h));
-    GA_TRY(ga__temp(run, run->nodes, run->width, &next));
-    if (ga__grad(run, "edge_weight")) {
-        if (!ga__mul(s->k, run->nodes, &rows)) {
-            GA_TRY(ga__fail(run->context, GA_OVERFLOW, "gprgnn: too many steps"));
-        }
-        GA_TRY(ga__temp(run, rows, run->width, &s->steps));
-    }
-    GA_TRY(ga__axpby(run->context, 1, run->x, 0, h));
+    GA_TRY(ga__temp(run, run->nodes, run->width, &room[0]));
+    GA_TRY(ga__temp(run, run->nodes, run->width, &room[1]));
+    GA_TRY(ga__grad(run, "edge_weight") ? keep_steps(run, s) : GA_OK);
     GA_TRY(ga__axpby(run->context, s->gamma[0], h, 0, run->y));
     for (int64_t t = 0; t < s->k; t++) {
         if (s->steps) {
             DLTensor place = ga__part_of_rows(s->steps, t * run->nodes, run->nodes, shape);
             GA_TRY(ga__axpby(run->context, 1, h, 0, &place));
         }
-        GA_TRY(ga__propagate(run, &s->p, h, next));
-        DLTensor *swap = h;
-        h = next;
-        next = swap;
+        GA_TRY(ga__propagate(run, &s->p, h, room[t % 2]));
+        h = room[t % 2];
         GA_TRY(ga__axpby(run->context, s->gamma[t + 1], h, 1, run->y));
     }
 done:
@@ -69,22 +71,20 @@ done:
 static ga_status input_gradients(ga__layer_run *run, const state *s)
 {
     ga_status status = GA_OK;
-    DLTensor *c = NULL, *next = NULL, *dgamma = ga__grad(run, "gamma"), *dx = ga__grad(run, "features");
+    DLTensor *room[2] = { NULL, NULL }, *dgamma = ga__grad(run, "gamma"), *dx = run->grad_x;
+    const DLTensor *c = run->grad_y;
     ga__view to = { 0 };
     if (!dgamma && !dx) {
         return GA_OK;
     }
     GA_TRY(ga__view_of(run->context, "grad_gamma", dgamma, true, &to));
-    GA_TRY(ga__temp(run, run->nodes, run->width, &c));
-    GA_TRY(ga__temp(run, run->nodes, run->width, &next));
-    GA_TRY(ga__axpby(run->context, 1, run->grad_y, 0, c));
+    GA_TRY(ga__temp(run, run->nodes, run->width, &room[0]));
+    GA_TRY(ga__temp(run, run->nodes, run->width, &room[1]));
     for (int64_t t = 0; t <= s->k; t++) {
         double sum = 0;
         if (t > 0) {
-            GA_TRY(ga__propagate_backward(run, &s->p, c, next, NULL, NULL));
-            DLTensor *swap = c;
-            c = next;
-            next = swap;
+            GA_TRY(ga__propagate_backward(run, &s->p, c, room[t % 2], NULL, NULL));
+            c = room[t % 2];
         }
         if (dgamma) {
             GA_TRY(ga__dot(run->context, c, run->x, &sum));
@@ -102,7 +102,7 @@ done:
 static ga_status weight_gradients(ga__layer_run *run, const state *s)
 {
     ga_status status = GA_OK;
-    int64_t shape[2], count = run->graph.edges.count;
+    int64_t shape[2], count = run->graph->edges.count;
     DLTensor *g = NULL, *next = NULL, *dc = NULL, *part = NULL;
     if (!s->steps) {
         return GA_OK;
@@ -138,7 +138,7 @@ static const ga_tensor_slot tensors[] = { { "gamma", "(k+1)", "weights of the po
                                             "weights of the edges, instead of the graph's own", true, true },
                                           { .name = NULL } };
 
-static const ga__layer_ops ops = { sizeof(state), true, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), true, false, forward, backward };
 
 const ga_layer ga__layer_gprgnn = {
     .name = "gprgnn",

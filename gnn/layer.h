@@ -13,44 +13,114 @@
 #include "lib/base/base.h"
 #include "lib/tensor/parameters.h"
 
-/* An input by name; slot 0 are the features. */
+/* An input by name. */
 typedef struct ga__input_slot {
     const char *name;
     bool differentiable, wanted; /* wanted: its gradient */
     const DLTensor *given;
     const DLTensor *tensor; /* in the working type: given, or made */
-    DLTensor *made, *grad;  /* owned */
+    DLTensor *made;         /* owned */
+    DLTensor *grad;         /* owned by a call by name, else borrowed; NULL = not wanted */
 } ga__input_slot;
 
+/* Sparse features: their rows as edges from columns to rows, what the transpose needs, and their entries. Borrowed. */
+typedef struct ga__sparse_input {
+    ga_edges edges;           /* targets = rows, sources = columns */
+    ga_transposed transposed; /* of edges */
+    const DLTensor *values;   /* (entries) f32; NULL = 1 each */
+} ga__sparse_input;
+
+/* Of what stands in front of a layer: dense = f(what went into it). The slope follows from f's value: relu' is 1 above 0,
+ * elu' is 1 above 0 and value + 1 below. */
+typedef enum ga__activation { GA__ACTIVATION_NONE, GA__ACTIVATION_RELU, GA__ACTIVATION_ELU } ga__activation;
+
+/* What a layer works on: dropout(x), where x is dense or sparse. */
+typedef struct ga__layer_input {
+    const DLTensor *dense; /* (nodes, F); NULL when sparse */
+    const ga__sparse_input *sparse;
+    ga_keep keep;              /* of the elements of dense, or of the stored entries of sparse */
+    ga__activation activation; /* that gave dense: the gradient is that of what went into it */
+} ga__layer_input;
+
+/* Dropout inside a layer while training; rate 0 = none. Bits come from ga_keep_draw(seed, stream of the site). */
+typedef struct ga__layer_noise {
+    uint64_t seed;
+    int64_t epoch, layer; /* epoch counts steps of the optimiser */
+    double weight_rate;   /* attention weights: gat, gatv2, transformer */
+    double value_rate;    /* summed values: gat */
+    double step_rate;     /* entries of the propagation, anew in every step: appnp */
+} ga__layer_noise;
+/* Streams: (epoch * 2^16 + layer * 2^6 + site) with sites of which GA__SITE_STEP + t is step t of a propagation. */
+typedef enum ga__site { GA__SITE_INPUT, GA__SITE_WEIGHTS, GA__SITE_VALUES, GA__SITE_STEP } ga__site;
+uint64_t ga__noise_stream(int64_t epoch, int64_t layer, int site);
+enum { GA__NOISE_SITES = 1 << 6 };
+
+/* A matrix of a run that the next run uses again. */
+typedef struct ga__temp_place {
+    DLTensor tensor;
+    int64_t shape[2];
+    int64_t bytes; /* that its data have room for */
+} ga__temp_place;
+
+/* A layer with its inputs. A call by name opens, runs and closes it; a model opens it once and runs it in every epoch,
+ * on graphs and features that may change from run to run (batches). */
 typedef struct ga__layer_run {
     ga_context *context;
     const ga_layer *layer;
-    const ga_layer_call *call;
     ga__part part; /* parameters */
     DLDataType working;
-    int64_t nodes, width; /* of the features */
-    const DLTensor *x;    /* the features */
     ga__input_slot *slots;
-    int64_t slot_count;
-    ga__messages graph;
-    DLTensor *edge_weight; /* owned: (count) in the working type; NULL = 1 */
+    int64_t slot_count, slot_room;
+    /* of this run */
+    const ga__messages *graph;    /* borrowed; NULL for layers without a graph */
+    const ga__layer_input *input; /* borrowed until the backward pass is over */
+    const ga__layer_noise *noise; /* NULL = not training */
+    int64_t nodes, width;         /* of the input */
+    const DLTensor *x; /* the input as a plain matrix, dropout applied; NULL where the layer takes its input
+                                     * through ga__linear alone (ops->linear_input) */
     bool want_map;
+    bool forward_only;      /* set before a forward pass: no backward pass follows, nothing is kept for it */
     DLTensor *y, *map;      /* owned; map by edges (count, heads) */
-    const DLTensor *grad_y; /* NULL = forward only */
-    DLTensor *grad_y_made;  /* owned */
-    DLTensor **temps;       /* owned */
-    int64_t temp_count, temp_room;
-    void *state; /* of the layer, zeroed: what its backward keeps from its forward */
+    int64_t y_bytes;        /* that the data of y have room for */
+    DLTensor *grad_y;       /* NULL = forward only; the backward pass may overwrite it */
+    DLTensor *grad_x;       /* NULL = not wanted; may be input->dense itself where ops->linear_input */
+    ga__temp_place **temps; /* owned; the same ones are used again by the next run */
+    int64_t temp_count, temp_room, temp_next;
+    void
+        *state; /* of the layer, zeroed before every forward pass: what its backward keeps from its forward */
 } ga__layer_run;
 
 typedef struct ga__layer_ops {
     size_t state;      /* bytes */
     bool edge_weights; /* knows weights of edges */
+    bool linear_input; /* asks for its input through ga__linear and ga__linear_backward alone */
     /* Makes run->y, and run->map where want_map. */
     ga_status (*forward)(ga__layer_run *run);
-    /* Fills the gradients that ga__grad gives; after forward. */
+    /* Fills the gradients that ga__grad gives, and grad_x; after forward. */
     ga_status (*backward)(ga__layer_run *run);
 } ga__layer_ops;
+
+/* ---- running a layer (run.c) ---- */
+
+/* parameters are read; nothing is bound. f64: the working type. Closed by ga__layer_close whatever it returns. */
+ga_status ga__layer_open(ga_context *context, const ga_layer *layer, const ga_named_text *parameters,
+                         int64_t count, bool f64, ga__layer_run *run);
+/* Binds a tensor and the place of its gradient (NULL = not wanted), both borrowed; a tensor of another type than the
+ * working one is converted. GA_INVALID for a name that the layer does not know. name must stay. */
+ga_status ga__layer_bind(ga__layer_run *run, const char *name, const DLTensor *tensor, DLTensor *grad);
+/* run->y, which stays until the next forward pass. input, graph and noise must stay until the backward pass is over. */
+ga_status ga__layer_forward(ga__layer_run *run, const ga__layer_input *input, const ga__messages *graph,
+                            const ga__layer_noise *noise);
+/* Fills the bound gradients and, unless NULL, grad_x with the gradient of what went into the input's activation
+ * (dropout and activation included). grad_y (as y) may be overwritten. */
+ga_status ga__layer_backward(ga__layer_run *run, DLTensor *grad_y, DLTensor *grad_x);
+void ga__layer_close(ga__layer_run *run);
+/* The row of the table of tensors that this name belongs to, the slot that is bound to it; NULL for none. */
+const ga_tensor_slot *ga__layer_row(const ga_layer *layer, const char *name);
+ga__input_slot *ga__layer_slot(const ga__layer_run *run, const char *name);
+/* *tensor: given, or a copy in *made (freed before, owned) in the working type with contiguous rows. */
+ga_status ga__layer_convert(ga__layer_run *run, const char *name, const DLTensor *given, DLTensor **made,
+                            const DLTensor **tensor);
 
 /* ---- parameters ---- */
 
@@ -159,11 +229,43 @@ ga_status ga__linear(ga__layer_run *run, const DLTensor *x, const char *weight, 
 ga_status ga__linear_backward(ga__layer_run *run, const DLTensor *x, const DLTensor *dz, const char *weight,
                               const char *bias, double beta, DLTensor *dx);
 
+/* A dense map of the run's input. */
+typedef struct ga__map {
+    const char *weight, *bias; /* bias may be NULL */
+    DLTensor *z;               /* z = input W + b, or z += input W + b */
+    bool add;
+    const DLTensor *dz;
+} ga__map;
+/* GA_INVALID unless W has as many rows as the input has columns; *columns (may be NULL) = those of W. */
+ga_status ga__map_check(ga__layer_run *run, const char *weight, const char *bias, int64_t *columns);
+/* All maps; dropout is applied to blocks of rows, or to the stored entries of sparse input. */
+ga_status ga__map_input(ga__layer_run *run, const ga__map *maps, int count);
+/* Gradients of the weights and biases of all maps, and grad_x where it is wanted: the sum over the maps, dropout and
+ * activation included. grad_x may be the input itself: a block of rows is replaced when its share of grad W is there. */
+ga_status ga__map_input_backward(ga__layer_run *run, const ga__map *maps, int count);
+/* *x: dropout(input) as a plain matrix: the input itself, or made. */
+ga_status ga__input_matrix(ga__layer_run *run, const DLTensor **x);
+/* grad_x from the gradient of dropout(input): dropout, and the slope of the activation. from may be grad_x. */
+ga_status ga__input_gradient(ga__layer_run *run, const DLTensor *from);
+/* *room: grad_x, or a matrix beside it where grad_x is the input itself; NULL where it is not wanted. */
+ga_status ga__input_gradient_room(ga__layer_run *run, DLTensor **room);
+
+/* ---- dropout (noise.c) ---- */
+
+/* Bits of this site for so many elements; none (bits NULL) when not training or rate is 0. The run keeps them. */
+ga_status ga__noise_draw(ga__layer_run *run, int site, double rate, int64_t elements, ga_keep *keep);
+/* The same into room of ga_keep_words(elements) words. */
+ga_status ga__noise_redraw(const ga__layer_run *run, int site, double rate, int64_t elements, uint32_t *bits,
+                           ga_keep *keep);
+/* to = from where kept, scaled, else 0; as many elements as there are bits; to may be from. */
+ga_status ga__noise_apply(ga_context *context, const ga_keep *keep, const DLTensor *from, DLTensor *to);
+
 /* ---- heads (heads.c) ---- */
 
-/* y = o or the mean of its heads, plus the bias of this name if it was given. */
-ga_status ga__join_heads(ga__layer_run *run, const DLTensor *o, int64_t heads, bool concat, const char *bias,
-                         DLTensor *y);
+/* *o: where (nodes, heads * width) of attention goes: y itself, or a matrix whose heads y will be the mean of. */
+ga_status ga__heads_room(ga__layer_run *run, int64_t heads, bool concat, DLTensor *y, DLTensor **o);
+/* y = the mean of the heads of o unless o is y, plus the bias of this name if it was given. */
+ga_status ga__join_heads(ga__layer_run *run, const DLTensor *o, int64_t heads, const char *bias, DLTensor *y);
 /* *grad_o: grad_y itself or every head's share of it; the gradient of the bias. */
 ga_status ga__split_heads(ga__layer_run *run, const DLTensor *grad_y, int64_t heads, bool concat,
                           const char *bias, const DLTensor **grad_o);
@@ -193,10 +295,10 @@ ga_status ga__carry_backward(ga__layer_run *run, const ga__carried *carried, boo
 
 /* ---- symmetric normalisation (propagate.c) ---- */
 
-/* c_e = w_e s_source s_target, s = D^-1/2 of the weighted in-degree, 0 where D <= 0. */
+/* c_e = w_e s_source s_target, s = D^-1/2 of the weighted in-degree, 0 where D <= 0. Both belong to the graph. */
 typedef struct ga__propagation {
-    DLTensor *c;    /* (count), owned by the run */
-    double *degree; /* (nodes), owned by the run */
+    const DLTensor *c;    /* (count) */
+    const double *degree; /* (nodes) */
 } ga__propagation;
 ga_status ga__propagation_make(ga__layer_run *run, ga__propagation *p);
 /* y = C x. */

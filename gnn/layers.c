@@ -40,136 +40,69 @@ const ga_layer *ga_layer_find(const char *name)
     return NULL;
 }
 
-/* ---- inputs ---- */
+/* ---- one call by name ---- */
 
-/* "weight_I" stands for weight_0, weight_1, ... */
-static bool names(const char *row, const char *name)
-{
-    size_t length = strlen(row);
-    if (length < 2 || strcmp(row + length - 2, "_I") != 0) {
-        return strcmp(row, name) == 0;
-    }
-    const char *digits = name + length - 1;
-    return strlen(name) >= length && strncmp(row, name, length - 1) == 0 &&
-           strspn(digits, "0123456789") == strlen(digits) && (digits[0] != '0' || !digits[1]);
-}
+/* A run with what it needs for one call. */
+typedef struct one_call {
+    ga__layer_run run;
+    const ga_layer_call *call;
+    ga__messages graph;
+    ga__layer_input input;
+    const DLTensor *features;
+    DLTensor *features_made, *grad_y; /* owned: copies */
+    DLTensor *grad_features;          /* owned; NULL = not wanted */
+    DLTensor **grads;                 /* (tensors) owned: of the tensors in their order */
+    bool backward;
+} one_call;
 
-static const ga_tensor_slot *find_row(const ga_layer *layer, const char *name)
-{
-    for (const ga_tensor_slot *row = layer->tensors; row && row->name; row++) {
-        if (names(row->name, name)) {
-            return row;
-        }
-    }
-    return NULL;
-}
-
-static ga__input_slot *find_slot(const ga__layer_run *run, const char *name)
-{
-    for (int64_t i = 0; i < run->slot_count; i++) {
-        if (strcmp(run->slots[i].name, name) == 0) {
-            return &run->slots[i];
-        }
-    }
-    return NULL;
-}
-
-static ga_status to_working(ga__layer_run *run, const char *name, const DLTensor *given, DLTensor **made,
-                            const DLTensor **tensor)
+static ga_status take_features(one_call *c)
 {
     ga_status status = GA_OK;
-    ga__view view;
-    GA_TRY(ga__view_of(run->context, name, given, true, &view));
-    *tensor = given;
-    if (view.type != (run->working.bits == 64 ? GA__F64 : GA__F32)) {
-        GA_TRY(ga__tensor_cast(run->context, name, given, run->working, made));
-        *tensor = *made;
-    }
-done:
-    return status;
-}
-
-static ga_status add_slot(ga__layer_run *run, const char *name, bool differentiable, const DLTensor *given)
-{
-    ga__input_slot *slot = &run->slots[run->slot_count++];
-    *slot = (ga__input_slot){ .name = name, .differentiable = differentiable, .given = given };
-    return to_working(run, name, given, &slot->made, &slot->tensor);
-}
-
-static ga_status take_tensor(ga__layer_run *run, const ga_named_tensor *given)
-{
-    const char *name = given->name ? given->name : "";
-    const ga_tensor_slot *row = find_row(run->layer, name);
-    if (!row) {
-        return ga__fail(run->context, GA_INVALID, "%s has no tensor '%s'", run->layer->name, name);
-    }
-    if (!given->tensor) {
-        return ga__fail(run->context, GA_INVALID, "%s: missing", name);
-    }
-    if (find_slot(run, name)) {
-        return ga__fail(run->context, GA_INVALID, "%s is given twice", name);
-    }
-    return add_slot(run, name, row->differentiable, given->tensor);
-}
-
-static ga_status take_tensors(ga__layer_run *run)
-{
-    ga_status status = GA_OK;
-    const ga_layer_call *call = run->call;
+    const ga_layer_call *call = c->call;
     if (!call->features) {
-        return ga__fail(run->context, GA_INVALID, "features: missing");
+        return ga__fail(c->run.context, GA_INVALID, "features: missing");
     }
     if (call->tensor_count < 0 || (call->tensor_count > 0 && !call->tensors)) {
-        return ga__fail(run->context, GA_INVALID, "tensors: %lld of them", (long long)call->tensor_count);
+        return ga__fail(c->run.context, GA_INVALID, "tensors: %lld of them", (long long)call->tensor_count);
     }
-    GA_TRY(GA_NEW_ZERO(run->context, call->tensor_count + 1, &run->slots));
-    GA_TRY(add_slot(run, "features", true, call->features));
+    GA_TRY(ga__layer_convert(&c->run, "features", call->features, &c->features_made, &c->features));
     if (call->features->ndim != 2) {
-        GA_TRY(ga__fail(run->context, GA_INVALID, "features: %d axes, expected 2: nodes, columns",
+        GA_TRY(ga__fail(c->run.context, GA_INVALID, "features: %d axes, expected 2: nodes, columns",
                         (int)call->features->ndim));
     }
-    run->x = run->slots[0].tensor;
-    run->nodes = run->x->shape[0];
-    run->width = run->x->shape[1];
+    c->input = (ga__layer_input){ .dense = c->features, .keep = { NULL, 1 } };
+done:
+    return status;
+}
+
+static ga_status take_tensors(one_call *c)
+{
+    ga_status status = GA_OK;
+    const ga_layer_call *call = c->call;
+    GA_TRY(GA_NEW_ZERO(c->run.context, call->tensor_count, &c->grads));
     for (int64_t i = 0; i < call->tensor_count; i++) {
-        GA_TRY(take_tensor(run, &call->tensors[i]));
-    }
-    for (const ga_tensor_slot *row = run->layer->tensors; row && row->name; row++) {
-        if (!row->optional && !ga__tensor(run, strcmp(row->name, "weight_I") ? row->name : "weight_0")) {
-            GA_TRY(ga__fail(run->context, GA_INVALID, "%s needs %s", run->layer->name,
-                            strcmp(row->name, "weight_I") ? row->name : "weight_0"));
+        const char *name = call->tensors[i].name ? call->tensors[i].name : "";
+        if (ga__layer_slot(&c->run, name)) {
+            GA_TRY(ga__fail(c->run.context, GA_INVALID, "%s is given twice", name));
         }
+        GA_TRY(ga__layer_bind(&c->run, name, call->tensors[i].tensor, NULL));
     }
     if (call->grad_y) {
-        GA_TRY(to_working(run, "grad_y", call->grad_y, &run->grad_y_made, &run->grad_y));
+        GA_TRY(ga__tensor_cast(c->run.context, "grad_y", call->grad_y, c->run.working, &c->grad_y));
     }
 done:
     return status;
 }
-
-static ga_status set_parameters(ga__layer_run *run)
-{
-    ga_status status = GA_OK;
-    const ga_layer_call *call = run->call;
-    GA_TRY(ga__part_open(run->context, "", run->layer->name, run->layer->parameters, &run->part));
-    for (int64_t i = 0; i < call->parameter_count; i++) {
-        GA_TRY(ga__part_set(&run->part, call->parameters[i].name, call->parameters[i].value, ','));
-    }
-    status = ga__part_check(&run->part);
-done:
-    return status;
-}
-
-/* ---- the graph ---- */
 
 /* Weights of the lines: the tensor, the edges' own, or none. Owned in *made where they had to be converted. */
-static ga_status line_weights(ga__layer_run *run, const double **weights, double **made)
+static ga_status line_weights(one_call *c, const double **weights, double **made)
 {
     ga_status status = GA_OK;
-    int64_t lines = run->call->edges->count;
+    ga__layer_run *run = &c->run;
+    int64_t lines = c->call->edges->count;
     ga__view view;
-    *weights = run->layer->ops->edge_weights ? run->call->edges->weights : NULL;
-    ga__input_slot *slot = find_slot(run, "edge_weight");
+    *weights = run->layer->ops->edge_weights ? c->call->edges->weights : NULL;
+    ga__input_slot *slot = ga__layer_slot(run, "edge_weight");
     if (!slot) {
         goto done;
     }
@@ -182,25 +115,28 @@ done:
     return status;
 }
 
-static ga_status make_graph(ga__layer_run *run)
+static ga_status make_graph(one_call *c)
 {
     ga_status status = GA_OK;
+    ga__layer_run *run = &c->run;
     double *made = NULL;
     const double *weights = NULL;
     if (!run->layer->takes_graph) {
         return GA_OK;
     }
-    if (!run->call->edges) {
+    if (!c->call->edges) {
         return ga__fail(run->context, GA_INVALID, "%s needs a graph", run->layer->name);
     }
-    ga__policy policy = { .undirected = run->call->undirected,
+    ga__policy policy = { .undirected = c->call->undirected,
                           .duplicates = (ga__duplicate_policy)ga__integer(run, "duplicates"),
-                          .loops = (ga__loop_policy)ga__integer(run, "self_loops") };
+                          .loops = (ga__loop_policy)ga__integer(run, "self_loops"),
+                          .lines = true };
     if (policy.duplicates == GA__DUPLICATES_SUM && !run->layer->ops->edge_weights) {
         return ga__part_refuse(&run->part, "duplicates", "drop or keep: its edges have no weights");
     }
-    GA_TRY(line_weights(run, &weights, &made));
-    GA_TRY(ga__messages_make(run->context, run->call->edges, weights, run->nodes, &policy, &run->graph));
+    GA_TRY(line_weights(c, &weights, &made));
+    GA_TRY(
+        ga__messages_make(run->context, c->call->edges, weights, c->features->shape[0], &policy, &c->graph));
 done:
     ga_free(run->context, made);
     return status;
@@ -213,42 +149,57 @@ static bool has_map(const ga_layer *layer)
     return strstr(layer->outputs, "map") != NULL;
 }
 
-static ga_status want_gradient(ga__layer_run *run, const char *name)
+/* Where the gradient of this name is kept; NULL for a name without one. */
+static DLTensor **grad_place(one_call *c, const char *name)
 {
-    ga__input_slot *slot = find_slot(run, name);
-    const ga_tensor_slot *row = find_row(run->layer, name);
-    ga_status status = GA_OK;
-    if (!slot && row) {
+    if (strcmp(name, "features") == 0) {
+        return &c->grad_features;
+    }
+    for (int64_t i = 0; i < c->call->tensor_count; i++) {
+        if (strcmp(c->call->tensors[i].name, name) == 0) {
+            return &c->grads[i];
+        }
+    }
+    return NULL;
+}
+
+static ga_status want_gradient(one_call *c, const char *name)
+{
+    ga__layer_run *run = &c->run;
+    ga__input_slot *slot = ga__layer_slot(run, name);
+    DLTensor **place = grad_place(c, name);
+    const DLTensor *given = slot ? slot->given : c->call->features;
+    if (!place && ga__layer_row(run->layer, name)) {
         return ga__fail(run->context, GA_INVALID, "grad_%s: no %s was given", name, name);
     }
-    if (!slot || !slot->differentiable) {
+    if (!place || (slot && !slot->differentiable)) {
         return ga__fail(run->context, GA_INVALID, "%s has no gradient of '%s'", run->layer->name, name);
     }
-    if (!run->grad_y) {
+    if (!c->grad_y) {
         return ga__fail(run->context, GA_INVALID, "grad_%s needs the gradient of y", name);
     }
-    if (!slot->grad) {
-        GA_TRY(
-            ga_tensor_create(run->context, run->working, slot->given->ndim, slot->given->shape, &slot->grad));
+    ga_status status = ga_tensor_create(run->context, run->working, given->ndim, given->shape, place);
+    if (slot) {
+        slot->grad = *place;
+        slot->wanted = true;
     }
-    slot->wanted = true;
-done:
     return status;
 }
 
-static ga_status want(ga__layer_run *run, const ga_named_tensor *wanted, int64_t count, bool *backward)
+static ga_status want(one_call *c, const ga_named_tensor *wanted, int64_t count)
 {
     ga_status status = GA_OK;
+    ga__layer_run *run = &c->run;
     for (int64_t i = 0; i < count; i++) {
         const char *name = wanted[i].name ? wanted[i].name : "";
         for (int64_t j = 0; j < i; j++) {
-            if (strcmp(name, wanted[j].name) == 0) {
+            if (strcmp(name, wanted[j].name ? wanted[j].name : "") == 0) {
                 GA_TRY(ga__fail(run->context, GA_INVALID, "output '%s' is wanted twice", name));
             }
         }
         if (strncmp(name, "grad_", 5) == 0) {
-            GA_TRY(want_gradient(run, name + 5));
-            *backward = true;
+            GA_TRY(want_gradient(c, name + 5));
+            c->backward = true;
         } else if (strcmp(name, "map") == 0 && has_map(run->layer)) {
             run->want_map = true;
         } else if (strcmp(name, "y") != 0) {
@@ -266,7 +217,7 @@ done:
 static void map_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
 {
     const ga__layer_run *run = user;
-    const ga__messages *m = &run->graph;
+    const ga__messages *m = run->graph;
     int64_t e = row < m->arcs ? m->arc_edge[row] : m->loop_edge[row - m->arcs], heads = run->map->shape[1];
     (void)in;
     (void)sums;
@@ -282,7 +233,7 @@ static void map_row(const void *user, int64_t row, double *const *in, double *co
 static ga_status map_by_arcs(ga__layer_run *run, DLTensor **out)
 {
     ga_status status = GA_OK;
-    const int64_t shape[] = { run->graph.arcs + run->graph.loops, run->map->shape[1] };
+    const int64_t shape[] = { run->graph->arcs + run->graph->loops, run->map->shape[1] };
     DLTensor *map = NULL;
     GA_TRY(ga_tensor_create(run->context, run->working, 2, shape, &map));
     ga__row_work work = { .fn = map_row, .user = run, .out = { map }, .rows = shape[0] };
@@ -294,17 +245,17 @@ done:
     return status;
 }
 
-static ga_status hand_over(ga__layer_run *run, ga_named_tensor *wanted, int64_t count)
+static ga_status hand_over(one_call *c, ga_named_tensor *wanted, int64_t count)
 {
     ga_status status = GA_OK;
     DLTensor *map = NULL;
-    if (run->want_map) {
-        GA_TRY(map_by_arcs(run, &map));
+    if (c->run.want_map) {
+        GA_TRY(map_by_arcs(&c->run, &map));
     }
     for (int64_t i = 0; i < count; i++) {
-        DLTensor **from = strcmp(wanted[i].name, "y") == 0     ? &run->y
+        DLTensor **from = strcmp(wanted[i].name, "y") == 0     ? &c->run.y
                           : strcmp(wanted[i].name, "map") == 0 ? &map
-                                                               : &find_slot(run, wanted[i].name + 5)->grad;
+                                                               : grad_place(c, wanted[i].name + 5);
         wanted[i].tensor = *from;
         *from = NULL;
     }
@@ -312,36 +263,30 @@ done:
     return status;
 }
 
-static void close_run(ga__layer_run *run)
+static void close_call(one_call *c)
 {
-    ga_context *context = run->context;
-    for (int64_t i = 0; run->slots && i < run->slot_count; i++) {
-        ga_tensor_destroy(context, run->slots[i].made);
-        ga_tensor_destroy(context, run->slots[i].grad);
+    ga_context *context = c->run.context;
+    for (int64_t i = 0; c->grads && i < c->call->tensor_count; i++) {
+        ga_tensor_destroy(context, c->grads[i]);
     }
-    for (int64_t i = 0; i < run->temp_count; i++) {
-        ga_tensor_destroy(context, run->temps[i]);
-    }
-    ga_free(context, run->temps);
-    ga_free(context, run->slots);
-    ga_free(context, run->state);
-    ga__messages_free(context, &run->graph);
-    ga_tensor_destroy(context, run->y);
-    ga_tensor_destroy(context, run->map);
-    ga_tensor_destroy(context, run->grad_y_made);
+    ga_free(context, c->grads);
+    ga_tensor_destroy(context, c->grad_features);
+    ga_tensor_destroy(context, c->features_made);
+    ga_tensor_destroy(context, c->grad_y);
+    ga__layer_close(&c->run);
+    ga__messages_free(context, &c->graph);
 }
 
-static ga_status carry_out(ga__layer_run *run, bool backward)
+static ga_status carry_out(one_call *c)
 {
     ga_status status = GA_OK;
-    const ga__layer_ops *ops = run->layer->ops;
-    GA_TRY(ga__alloc_zero(run->context, 1, ops->state, &run->state));
-    GA_TRY(ops->forward(run));
-    if (run->grad_y) {
-        GA_TRY(ga__check_grad_y(run));
-    }
-    if (backward) {
-        GA_TRY(ops->backward(run));
+    c->run.forward_only = !c->backward;
+    GA_TRY(ga__layer_forward(&c->run, &c->input, c->run.layer->takes_graph ? &c->graph : NULL, NULL));
+    if (c->backward) {
+        GA_TRY(ga__layer_backward(&c->run, c->grad_y, c->grad_features));
+    } else if (c->grad_y) {
+        c->run.grad_y = c->grad_y;
+        GA_TRY(ga__check_grad_y(&c->run));
     }
 done:
     return status;
@@ -351,26 +296,26 @@ ga_status ga_layer_run(ga_context *context, const char *layer, const ga_layer_ca
                        ga_named_tensor *wanted, int64_t wanted_count)
 {
     ga_status status = GA_OK;
-    bool backward = false;
+    const ga_layer *found = ga_layer_find(layer);
+    one_call c = { .run = { .context = context }, .call = call };
     ga__begin(context);
     for (int64_t i = 0; wanted && i < wanted_count; i++) {
         wanted[i].tensor = NULL;
     }
-    ga__layer_run run = { .context = context, .layer = ga_layer_find(layer), .call = call };
-    if (!run.layer) {
+    if (!found) {
         GA_TRY(ga__fail(context, GA_INVALID, "no layer '%s'", layer ? layer : ""));
     }
     if (!call || wanted_count < 0 || (wanted_count > 0 && !wanted)) {
         GA_TRY(ga__fail(context, GA_INVALID, "%s: a call and outputs expected", layer));
     }
-    run.working = (DLDataType){ .code = kDLFloat, .bits = call->f64 ? 64 : 32, .lanes = 1 };
-    GA_TRY(set_parameters(&run));
-    GA_TRY(take_tensors(&run));
-    GA_TRY(want(&run, wanted, wanted_count, &backward));
-    GA_TRY(make_graph(&run));
-    GA_TRY(carry_out(&run, backward));
-    GA_TRY(hand_over(&run, wanted, wanted_count));
+    GA_TRY(ga__layer_open(context, found, call->parameters, call->parameter_count, call->f64, &c.run));
+    GA_TRY(take_features(&c));
+    GA_TRY(take_tensors(&c));
+    GA_TRY(want(&c, wanted, wanted_count));
+    GA_TRY(make_graph(&c));
+    GA_TRY(carry_out(&c));
+    GA_TRY(hand_over(&c, wanted, wanted_count));
 done:
-    close_run(&run);
+    close_call(&c);
     return status;
 }

@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-#include "gnn/layer.h"
+#include "gnn/passes.h"
 
 typedef struct state {
     int64_t count;
-    DLTensor **z; /* (count): outputs before ReLU; the array is the data of a tensor of the run */
-    DLTensor **x; /* (count): inputs; the first is NULL, the features */
+    DLTensor *
+        *x; /* (count): inputs of the maps; the first is NULL, the run's; the array is the data of a tensor */
 } state;
 
 enum { NAME = 40 };
@@ -17,27 +17,6 @@ static const char *name_of(char *text, const char *what, int64_t i)
 {
     snprintf(text, NAME, "%s_%lld", what, (long long)i);
     return text;
-}
-
-static void relu_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
-{
-    const int64_t *columns = user;
-    (void)row;
-    (void)sums;
-    for (int64_t c = 0; c < *columns; c++) {
-        out[0][c] = in[0][c] <= 0 ? 0 : in[0][c]; /* NaN stays */
-    }
-}
-
-static void relu_backward_row(const void *user, int64_t row, double *const *in, double *const *out,
-                              double *sums)
-{
-    const int64_t *columns = user;
-    (void)row;
-    (void)sums;
-    for (int64_t c = 0; c < *columns; c++) {
-        out[0][c] = in[1][c] > 0 ? in[0][c] : 0;
-    }
 }
 
 /* weight_0 .. weight_(count - 1), and no bias behind them. */
@@ -49,7 +28,7 @@ static ga_status count_layers(ga__layer_run *run, state *s)
         biases += ga__tensor(run, name_of(bias, "bias", s->count)) != NULL;
         s->count++;
     }
-    if (1 + s->count + biases != run->slot_count) {
+    if (s->count + biases != run->slot_count) {
         return ga__fail(run->context, GA_INVALID,
                         "mlp: weight_0 .. weight_%lld are there, other tensors have no place",
                         (long long)(s->count - 1));
@@ -57,34 +36,56 @@ static ga_status count_layers(ga__layer_run *run, state *s)
     return GA_OK;
 }
 
+/* *z: y, or the matrix that becomes the input of the next map. */
+static ga_status room_for(ga__layer_run *run, state *s, int64_t i, int64_t columns, DLTensor **z)
+{
+    ga_status status = GA_OK;
+    if (i + 1 == s->count) {
+        GA_TRY(ga__make_y(run, columns));
+        *z = run->y;
+    } else {
+        GA_TRY(ga__temp(run, run->nodes, columns, z));
+        s->x[i + 1] = *z;
+    }
+done:
+    return status;
+}
+
+static ga_status forward_map(ga__layer_run *run, state *s, int64_t i)
+{
+    ga_status status = GA_OK;
+    char weight[NAME], bias[NAME];
+    const DLTensor *w = ga__tensor(run, name_of(weight, "weight", i)),
+                   *b = ga__tensor(run, name_of(bias, "bias", i));
+    const int64_t columns = ga__columns(w), of_weight[] = { i ? s->x[i]->shape[1] : run->width, -1 };
+    DLTensor *z = NULL;
+    GA_TRY(ga__fits(run, weight, 2, of_weight));
+    GA_TRY(ga__fits(run, bias, 1, &columns));
+    GA_TRY(room_for(run, s, i, columns, &z));
+    if (i == 0) {
+        const ga__map map = { .weight = weight, .bias = bias, .z = z };
+        GA_TRY(ga__map_input(run, &map, 1));
+    } else {
+        GA_TRY(ga_gemm(run->context, false, false, 1, s->x[i], w, 0, z));
+        GA_TRY(b ? ga__add_row(run->context, b, z) : GA_OK);
+    }
+    GA_TRY(z == run->y ? GA_OK : ga__pass_relu(run->context, z, z));
+done:
+    return status;
+}
+
 static ga_status forward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     state *s = run->state;
-    char weight[NAME], bias[NAME];
     DLTensor *room = NULL;
-    const DLTensor *x = run->x;
     GA_TRY(count_layers(run, s));
-    GA_TRY(
-        ga__temp_numbers(run, (DLDataType){ .code = kDLInt, .bits = 64, .lanes = 1 }, 2 * s->count, &room));
-    s->z = room->data;
-    s->x = s->z + s->count;
+    GA_TRY(ga__temp_numbers(run, (DLDataType){ .code = kDLInt, .bits = 64, .lanes = 1 }, s->count, &room));
+    s->x = room->data;
+    s->x[0] = NULL;
     for (int64_t i = 0; i < s->count; i++) {
-        s->x[i] = NULL;
-        if (i > 0) {
-            int64_t columns = x->shape[1];
-            GA_TRY(ga__temp(run, run->nodes, columns, &s->x[i]));
-            ga__row_work work = {
-                .fn = relu_row, .user = &columns, .in = { x }, .out = { s->x[i] }, .rows = run->nodes
-            };
-            GA_TRY(ga__each_row(run->context, &work));
-            x = s->x[i];
-        }
-        GA_TRY(ga__linear(run, x, name_of(weight, "weight", i), name_of(bias, "bias", i), &s->z[i]));
-        x = s->z[i];
+        GA_TRY(forward_map(run, s, i));
     }
-    GA_TRY(ga__make_y(run, x->shape[1]));
-    GA_TRY(ga__axpby(run->context, 1, x, 0, run->y));
 done:
     return status;
 }
@@ -93,26 +94,19 @@ static ga_status backward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     const state *s = run->state;
+    const ga_keep all = { NULL, 1 };
     char weight[NAME], bias[NAME];
     const DLTensor *dz = run->grad_y;
-    for (int64_t i = s->count - 1; i >= 0; i--) {
-        DLTensor *dx = ga__grad(run, "features");
-        int64_t columns = i > 0 ? s->z[i - 1]->shape[1] : 0;
-        if (i > 0) {
-            GA_TRY(ga__temp(run, run->nodes, columns, &dx));
-        }
-        GA_TRY(ga__linear_backward(run, i > 0 ? s->x[i] : run->x, dz, name_of(weight, "weight", i),
-                                   name_of(bias, "bias", i), 0, dx));
-        if (i > 0) {
-            ga__row_work work = { .fn = relu_backward_row,
-                                  .user = &columns,
-                                  .in = { dx, s->z[i - 1] },
-                                  .out = { dx },
-                                  .rows = run->nodes };
-            GA_TRY(ga__each_row(run->context, &work));
-        }
+    for (int64_t i = s->count - 1; i > 0; i--) {
+        DLTensor *dx = NULL;
+        GA_TRY(ga__temp(run, run->nodes, s->x[i]->shape[1], &dx));
+        GA_TRY(ga__linear_backward(run, s->x[i], dz, name_of(weight, "weight", i), name_of(bias, "bias", i),
+                                   0, dx));
+        GA_TRY(ga__pass_finish(run->context, &all, 0, GA__ACTIVATION_RELU, s->x[i], dx, dx));
         dz = dx;
     }
+    const ga__map map = { .weight = "weight_0", .bias = "bias_0", .dz = dz };
+    status = ga__map_input_backward(run, &map, 1);
 done:
     return status;
 }
@@ -122,7 +116,7 @@ static const ga_tensor_slot tensors[] = { { "weight_I", "(F or h, h)", "linear m
                                           { "bias_I", "(h)", "of linear map I", true, true },
                                           { .name = NULL } };
 
-static const ga__layer_ops ops = { sizeof(state), false, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), false, true, forward, backward };
 
 const ga_layer ga__layer_mlp = {
     .name = "mlp",

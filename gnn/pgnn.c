@@ -5,19 +5,20 @@
  * f+ = alpha s Y + c alpha f0, or v = alpha u and f+ = s Y + c alpha f0. u is rounded once: equal ends have tau = 0. */
 #include "config.h"
 
-#include "gnn/layer.h"
+#include "gnn/passes.h"
 #include "lib/engine/view.h"
 
 #include <math.h>
 
 typedef struct state {
-    int64_t k, columns;
+    int64_t k;
     double p, mu, c;
-    bool source;     /* alpha at the source */
-    DLTensor *scale; /* (n): s */
-    DLTensor **f;    /* (k + 1): the steps; f[0] is the features */
-    DLTensor *u, *y, *sums, *value;
-    DLTensor *first; /* f[0] */
+    bool source;           /* alpha at the source */
+    const DLTensor *scale; /* (n): s; of the graph */
+    const DLTensor **f;    /* (k + 1): the steps; f[0] is the features; the data of a tensor */
+    DLTensor **sums;       /* (k): row sums of M of every step */
+    DLTensor *u, *y, *value;
+    DLTensor *factor[2]; /* (n): of the two terms of a row */
     ga_edge_attention problem;
 } state;
 
@@ -41,43 +42,44 @@ done:
     return status;
 }
 
-static ga_status node_scales(ga__layer_run *run, state *s)
-{
-    ga_status status = GA_OK;
-    const ga__messages *m = &run->graph;
-    ga__view scale;
-    GA_TRY(ga__temp_numbers(run, run->working, run->nodes, &s->scale));
-    GA_TRY(ga__view_of(run->context, "scale", s->scale, true, &scale));
-    for (int64_t i = 0; i < run->nodes; i++) {
-        double degree = 0;
-        for (int64_t e = m->edges.offsets[i]; e < m->edges.offsets[i + 1]; e++) {
-            degree += m->weights ? m->weights[e] : 1;
-        }
-        ga__view_set(&scale, 0, 0, 0, i, degree > 0 ? 1 / sqrt(degree) : 0);
-    }
-done:
-    return status;
-}
-
 static ga_status edge_weights(ga__layer_run *run, const DLTensor **out)
 {
-    ga_status status = GA_OK;
-    const ga__messages *m = &run->graph;
-    DLTensor *weights = NULL;
-    ga__view to;
-    if (!m->weights) {
-        return GA_OK;
-    }
-    GA_TRY(ga__temp_numbers(run, run->working, m->edges.count, &weights));
-    GA_TRY(ga__view_of(run->context, "weights", weights, true, &to));
-    for (int64_t e = 0; e < m->edges.count; e++) {
+    const ga__messages *m = run->graph;
+    for (int64_t e = 0;
+         m->weights && !m->numbers->of[GA__GRAPH_WEIGHTS][run->working.bits == 64] && e < m->edges.count;
+         e++) {
         if (!(m->weights[e] >= 0)) {
-            GA_TRY(ga__fail(run->context, GA_INVALID, "edge_weight: %g, pgnn expects no negative weights",
-                            m->weights[e]));
+            return ga__fail(run->context, GA_INVALID, "edge_weight: %g, pgnn expects no negative weights",
+                            m->weights[e]);
         }
-        ga__view_set(&to, 0, 0, 0, e, m->weights[e]);
     }
-    *out = weights;
+    return ga__graph_numbers_of(run->context, m, GA__GRAPH_WEIGHTS, run->working.bits == 64, out);
+}
+
+/* Lists of the steps and their sums. */
+static ga_status open_steps(ga__layer_run *run, state *s)
+{
+    ga_status status = GA_OK;
+    int64_t room = 0;
+    DLTensor *places = NULL;
+    if (!ga__mul(s->k, 2, &room) || !ga__add(room, 1, &room)) {
+        GA_TRY(ga__fail(run->context, GA_OVERFLOW, "pgnn: %lld steps", (long long)s->k));
+    }
+    GA_TRY(ga__temp_numbers(run, (DLDataType){ .code = kDLInt, .bits = 64, .lanes = 1 }, room, &places));
+    s->f = places->data;
+    s->sums = (DLTensor **)places->data + s->k + 1;
+    s->f[0] = run->x;
+    for (int64_t t = 0; t < s->k; t++) {
+        DLTensor *f = NULL;
+        if (t >= 2 && run->forward_only) { /* two in turn */
+            s->f[t + 1] = s->f[t - 1];
+            s->sums[t] = s->sums[t - 1];
+            continue;
+        }
+        GA_TRY(ga__temp(run, run->nodes, run->width, &f));
+        s->f[t + 1] = f;
+        GA_TRY(ga__temp(run, run->nodes, 1, &s->sums[t]));
+    }
 done:
     return status;
 }
@@ -85,33 +87,31 @@ done:
 static ga_status prepare(ga__layer_run *run, state *s)
 {
     ga_status status = GA_OK;
-    int64_t room = 0;
-    DLTensor *places = NULL;
     const DLTensor *weights = NULL;
     bool eps = ga__integer(run, "guard");
     s->k = ga__integer(run, "k");
-    s->columns = run->width;
     s->source = ga__integer(run, "alpha_side");
     GA_TRY(number_of(run, "p", &s->p));
     GA_TRY(number_of(run, "mu", &s->mu));
     s->c = 2 * s->mu / s->p;
-    GA_TRY(node_scales(run, s));
     GA_TRY(edge_weights(run, &weights));
-    if (!ga__add(s->k, 1, &room)) {
-        GA_TRY(ga__fail(run->context, GA_OVERFLOW, "pgnn: %lld steps", (long long)s->k));
-    }
-    GA_TRY(ga__temp_numbers(run, (DLDataType){ .code = kDLInt, .bits = 64, .lanes = 1 }, room, &places));
-    s->f = places->data;
+    GA_TRY(
+        ga__graph_numbers_of(run->context, run->graph, GA__GRAPH_SCALES, run->working.bits == 64, &s->scale));
+    GA_TRY(open_steps(run, s));
     GA_TRY(ga__temp(run, run->nodes, run->width, &s->u));
     GA_TRY(ga__temp(run, run->nodes, run->width, &s->y));
-    GA_TRY(ga__temp(run, run->nodes, 1, &s->sums));
+    GA_TRY(ga__temp_numbers(run, run->working, run->nodes, &s->factor[0]));
+    GA_TRY(ga__temp_numbers(run, run->working, run->nodes, &s->factor[1]));
     if (s->source) {
         GA_TRY(ga__temp(run, run->nodes, run->width, &s->value));
     }
-    s->problem = (ga_edge_attention){ .edges = &run->graph.edges,
+    s->problem = (ga_edge_attention){ .edges = &run->graph->edges,
                                       .heads = 1,
                                       .score = GA_EDGE_DISTANCE,
                                       .scale = 1,
+                                      .q = s->u,
+                                      .k = s->u,
+                                      .v = s->u,
                                       .normaliser = GA_NORMALISER_INIT,
                                       .p = s->p,
                                       .guard = eps ? ga__real(run, "guard_eps") : 0,
@@ -121,67 +121,60 @@ done:
     return status;
 }
 
-static double alpha_of(const state *s, double scale, double sum)
+static double number_at(const DLTensor *numbers, int64_t i)
 {
-    return 1 / (scale * scale * sum + s->c);
+    return numbers->dtype.bits == 64 ? ((const double *)numbers->data)[i]
+                                     : (double)((const float *)numbers->data)[i];
 }
 
-static double scale_at(const state *s, int64_t row)
+static void put_number(DLTensor *numbers, int64_t i, double value)
 {
-    return s->scale->dtype.bits == 64 ? ((const double *)s->scale->data)[row]
-                                      : (double)((const float *)s->scale->data)[row];
-}
-
-/* in: f; out: u = s f */
-static void scale_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
-{
-    const state *s = user;
-    double scale = scale_at(s, row);
-    (void)sums;
-    for (int64_t c = 0; c < s->columns; c++) {
-        out[0][c] = scale * in[0][c];
+    if (numbers->dtype.bits == 64) {
+        ((double *)numbers->data)[i] = value;
+    } else {
+        ((float *)numbers->data)[i] = (float)value;
     }
 }
 
-/* in: sums, u; out: alpha u */
-static void value_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
+static double alpha_of(const state *s, const DLTensor *sums, int64_t row)
 {
-    const state *s = user;
-    double alpha = alpha_of(s, scale_at(s, row), in[0][0]);
-    (void)sums;
-    for (int64_t c = 0; c < s->columns; c++) {
-        out[0][c] = alpha * in[1][c];
-    }
+    double scale = number_at(s->scale, row);
+    return 1 / (scale * scale * number_at(sums, row) + s->c);
 }
 
-/* in: sums, Y, f0; out: f+ */
-static void finish_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
+/* u = s f, and of alpha at the source value = alpha u. */
+static ga_status scale_step(ga__layer_run *run, state *s, const DLTensor *f)
 {
-    const state *s = user;
-    double scale = scale_at(s, row), alpha = alpha_of(s, scale, in[0][0]);
-    double of_y = s->source ? scale : alpha * scale;
-    (void)sums;
-    for (int64_t c = 0; c < s->columns; c++) {
-        out[0][c] = of_y * in[1][c] + s->c * alpha * in[2][c];
-    }
+    return ga__pass_mix(run->context, s->scale, f, NULL, NULL, false, s->u);
 }
 
-/* Sums and Y of a step from f. */
-static ga_status step(ga__layer_run *run, state *s, const DLTensor *f)
+static ga_status value_step(ga__layer_run *run, state *s, const DLTensor *sums)
+{
+    for (int64_t i = 0; i < run->nodes; i++) {
+        put_number(s->factor[0], i, alpha_of(s, sums, i));
+    }
+    return ga__pass_mix(run->context, s->factor[0], s->u, NULL, NULL, false, s->value);
+}
+
+/* From f[t] to f[t + 1]. */
+static ga_status step(ga__layer_run *run, state *s, int64_t t)
 {
     ga_status status = GA_OK;
-    ga__row_work scale = { .fn = scale_row, .user = s, .in = { f }, .out = { s->u }, .rows = run->nodes };
-    GA_TRY(ga__each_row(run->context, &scale));
-    s->problem.q = s->problem.k = s->problem.v = s->u;
+    DLTensor *sums = s->sums[t], *next = (DLTensor *)(uintptr_t)s->f[t + 1]; /* made here, unlike f[0] */
+    GA_TRY(scale_step(run, s, s->f[t]));
+    s->problem.v = s->u;
     if (s->source) {
-        GA_TRY(ga_edge_attention_forward(run->context, &s->problem, NULL, NULL, s->sums, NULL));
-        ga__row_work work = {
-            .fn = value_row, .user = s, .in = { s->sums, s->u }, .out = { s->value }, .rows = run->nodes
-        };
-        GA_TRY(ga__each_row(run->context, &work));
+        GA_TRY(ga_edge_attention_forward(run->context, &s->problem, NULL, NULL, sums, NULL));
+        GA_TRY(value_step(run, s, sums));
         s->problem.v = s->value;
     }
-    status = ga_edge_attention_forward(run->context, &s->problem, s->y, NULL, s->sums, NULL);
+    GA_TRY(ga_edge_attention_forward(run->context, &s->problem, s->y, NULL, sums, NULL));
+    for (int64_t i = 0; i < run->nodes; i++) {
+        double scale = number_at(s->scale, i), alpha = alpha_of(s, sums, i);
+        put_number(s->factor[0], i, s->source ? scale : alpha * scale);
+        put_number(s->factor[1], i, s->c * alpha);
+    }
+    status = ga__pass_mix(run->context, s->factor[0], s->y, s->factor[1], s->f[0], false, next);
 done:
     return status;
 }
@@ -199,22 +192,8 @@ static ga_status forward(ga__layer_run *run)
     }
     GA_TRY(prepare(run, s));
     GA_TRY(ga__make_y(run, columns));
-    GA_TRY(ga__temp(run, run->nodes, run->width, &s->first));
-    GA_TRY(ga__axpby(run->context, 1, run->x, 0, s->first));
-    s->f[0] = s->first;
     for (int64_t t = 0; t < s->k; t++) {
-        if (run->grad_y || t < 2) { /* forward alone needs two in turn */
-            GA_TRY(ga__temp(run, run->nodes, run->width, &s->f[t + 1]));
-        } else {
-            s->f[t + 1] = s->f[t - 1];
-        }
-        GA_TRY(step(run, s, s->f[t]));
-        ga__row_work work = { .fn = finish_row,
-                              .user = s,
-                              .in = { s->sums, s->y, s->first },
-                              .out = { s->f[t + 1] },
-                              .rows = run->nodes };
-        GA_TRY(ga__each_row(run->context, &work));
+        GA_TRY(step(run, s, t));
     }
     if (w) {
         GA_TRY(ga_gemm(run->context, false, false, 1, s->f[s->k], w, 0, run->y));
@@ -227,104 +206,70 @@ done:
 }
 
 typedef struct slope {
-    const state *s;
     DLTensor *g;          /* gradient of f+ */
     DLTensor *dy, *dsums; /* of Y and of the sums */
     DLTensor *dq, *dk, *dv, *df0;
-    DLTensor *dp; /* (1) */
+    DLTensor *dots[2]; /* (n) f64 */
+    DLTensor *dp;      /* (1) */
 } slope;
 
-/* alpha at the target. in: sums, g, f+, f0, df0; out: dY, dsums, df0; sums: dc.
- * dalpha = <g, f+> / alpha: no pass over edges. */
-static void target_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
+/* factor[1] = c alpha, dsums, factor[0] = alpha s or alpha, *dc from
+ * whole = <g, f+> = alpha dalpha, alpha at the target; or dalpha itself, at the source, and first = <g, f0>. */
+static void row_slopes(const ga__layer_run *run, state *s, const slope *d, const DLTensor *sums, double *dc)
 {
-    const state *s = user;
-    double scale = scale_at(s, row), alpha = alpha_of(s, scale, in[0][0]), whole = 0, first = 0;
-    for (int64_t c = 0; c < s->columns; c++) {
-        whole += in[1][c] * in[2][c];
-        first += in[1][c] * in[3][c];
-    }
-    for (int64_t c = 0; c < s->columns; c++) {
-        out[0][c] = alpha * scale * in[1][c];
-        out[2][c] = in[4][c] + s->c * alpha * in[1][c];
-    }
-    double dalpha = whole / alpha;
-    out[1][0] = -alpha * alpha * scale * scale * dalpha;
-    sums[0] += alpha * first - alpha * alpha * dalpha;
-}
-
-/* alpha at the source: dY = s g gave dv. in: sums, g, u, f0, df0, dv; out: alpha dv, dsums, df0; sums: dc.
- * dalpha = <dv, u> + c <g, f0>. */
-static void source_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
-{
-    const state *s = user;
-    double scale = scale_at(s, row), alpha = alpha_of(s, scale, in[0][0]), of_value = 0, first = 0;
-    for (int64_t c = 0; c < s->columns; c++) {
-        of_value += in[5][c] * in[2][c];
-        first += in[1][c] * in[3][c];
-    }
-    for (int64_t c = 0; c < s->columns; c++) {
-        out[0][c] = alpha * in[5][c];
-        out[2][c] = in[4][c] + s->c * alpha * in[1][c];
-    }
-    double dalpha = of_value + s->c * first;
-    out[1][0] = -alpha * alpha * scale * scale * dalpha;
-    sums[0] += alpha * first - alpha * alpha * dalpha;
-}
-
-/* in: dq, dk, dv, gradients of u; out: of f */
-static void join_row(const void *user, int64_t row, double *const *in, double *const *out, double *sums)
-{
-    const state *s = user;
-    double scale = scale_at(s, row);
-    (void)sums;
-    for (int64_t c = 0; c < s->columns; c++) {
-        out[0][c] = scale * (in[0][c] + in[1][c] + in[2][c]);
+    const double *whole = d->dots[0]->data, *first = d->dots[1]->data;
+    for (int64_t i = 0; i < run->nodes; i++) {
+        double scale = number_at(s->scale, i), alpha = alpha_of(s, sums, i);
+        double dalpha = s->source ? whole[i] + s->c * first[i] : whole[i] / alpha;
+        put_number(s->factor[0], i, s->source ? alpha : alpha * scale);
+        put_number(s->factor[1], i, s->c * alpha);
+        put_number(d->dsums, i, -alpha * alpha * scale * scale * dalpha);
+        *dc += alpha * first[i] - alpha * alpha * dalpha;
     }
 }
 
-static ga_status edge_gradients(ga__layer_run *run, const slope *d, bool scores, bool values)
+static ga_status edge_gradients(ga__layer_run *run, const state *s, const slope *d, bool scores, DLTensor *dv)
 {
     ga_edge_gradients g = { .grad_y = d->dy,
                             .grad_sums = scores ? d->dsums : NULL,
                             .q = scores ? d->dq : NULL,
                             .k = scores ? d->dk : NULL,
-                            .v = values ? d->dv : NULL,
+                            .v = dv,
                             .p = scores ? d->dp : NULL };
-    return ga_edge_attention_backward(run->context, &d->s->problem, &run->graph.transposed, &g);
+    return ga_edge_attention_backward(run->context, &s->problem, &run->graph->transposed, &g);
 }
 
-/* From the gradient g of f[t + 1] that of f[t]; *dc is added to. */
-static ga_status step_backward(ga__layer_run *run, state *s, const slope *d, int64_t t, double *dc)
+/* Alpha at the target: dY = alpha s g; dalpha = <g, f+> / alpha, no pass over edges. */
+static ga_status target_backward(ga__layer_run *run, state *s, const slope *d, int64_t t, double *dc)
 {
     ga_status status = GA_OK;
-    double sum = 0;
-    GA_TRY(step(run, s, s->f[t]));
-    ga__row_work work = { .fn = target_row,
-                          .user = s,
-                          .in = { s->sums, d->g, s->f[t + 1], s->first, d->df0, NULL },
-                          .out = { d->dy, d->dsums, d->df0 },
-                          .rows = run->nodes,
-                          .sum_count = 1,
-                          .sums = &sum };
-    if (s->source) {
-        ga__row_work first = {
-            .fn = scale_row, .user = s, .in = { d->g }, .out = { d->dy }, .rows = run->nodes
-        };
-        GA_TRY(ga__each_row(run->context, &first));
-        GA_TRY(edge_gradients(run, d, false, true));
-        work.fn = source_row;
-        work.in[2] = s->u;
-        work.in[5] = d->dv;
-        work.out[0] = d->dv;
-    }
-    GA_TRY(ga__each_row(run->context, &work));
-    GA_TRY(edge_gradients(run, d, true, !s->source));
-    ga__row_work join = {
-        .fn = join_row, .user = s, .in = { d->dq, d->dk, d->dv }, .out = { d->g }, .rows = run->nodes
-    };
-    GA_TRY(ga__each_row(run->context, &join));
-    *dc += sum;
+    GA_TRY(ga__pass_dots(run->context, d->g, s->f[t + 1], d->dots[0]->data));
+    GA_TRY(ga__pass_dots(run->context, d->g, s->f[0], d->dots[1]->data));
+    row_slopes(run, s, d, s->sums[t], dc);
+    s->problem.v = s->u;
+    GA_TRY(ga__pass_mix(run->context, s->factor[0], d->g, NULL, NULL, false, d->dy));
+    GA_TRY(ga__pass_mix(run->context, s->factor[1], d->g, NULL, NULL, true, d->df0));
+    GA_TRY(edge_gradients(run, s, d, true, d->dk)); /* one tensor: gradients of keys and values are added */
+    status = ga__pass_mix(run->context, s->scale, d->dq, s->scale, d->dk, false, d->g);
+done:
+    return status;
+}
+
+/* Alpha at the source: dY = s g gives the gradient dv of the values; dalpha = <dv, u> + c <g, f0>. */
+static ga_status source_backward(ga__layer_run *run, state *s, const slope *d, int64_t t, double *dc)
+{
+    ga_status status = GA_OK;
+    GA_TRY(value_step(run, s, s->sums[t]));
+    s->problem.v = s->value;
+    GA_TRY(ga__pass_mix(run->context, s->scale, d->g, NULL, NULL, false, d->dy));
+    GA_TRY(edge_gradients(run, s, d, false, d->dv));
+    GA_TRY(ga__pass_dots(run->context, d->dv, s->u, d->dots[0]->data));
+    GA_TRY(ga__pass_dots(run->context, d->g, s->f[0], d->dots[1]->data));
+    row_slopes(run, s, d, s->sums[t], dc);
+    GA_TRY(ga__pass_mix(run->context, s->factor[1], d->g, NULL, NULL, true, d->df0));
+    GA_TRY(edge_gradients(run, s, d, true, NULL));
+    GA_TRY(ga__pass_mix(run->context, s->factor[0], d->dv, NULL, NULL, true, d->dk));
+    status = ga__pass_mix(run->context, s->scale, d->dq, s->scale, d->dk, false, d->g);
 done:
     return status;
 }
@@ -332,13 +277,15 @@ done:
 static ga_status open_slope(ga__layer_run *run, const state *s, slope *d)
 {
     ga_status status = GA_OK;
-    const int64_t n = run->nodes, columns = s->columns;
-    DLTensor **const of_rows[] = { &d->g, &d->dy, &d->dq, &d->dk, &d->dv, &d->df0 };
-    *d = (slope){ .s = s };
-    for (size_t i = 0; i < sizeof of_rows / sizeof *of_rows; i++) {
-        GA_TRY(ga__temp(run, n, columns, of_rows[i]));
+    const DLDataType wide = { .code = kDLFloat, .bits = 64, .lanes = 1 };
+    DLTensor **const of_rows[] = { &d->g, &d->dy, &d->dq, &d->dk, &d->df0, &d->dv };
+    *d = (slope){ .g = NULL };
+    for (int i = 0; i < (s->source ? 6 : 5); i++) {
+        GA_TRY(ga__temp(run, run->nodes, run->width, of_rows[i]));
     }
-    GA_TRY(ga__temp(run, n, 1, &d->dsums));
+    GA_TRY(ga__temp(run, run->nodes, 1, &d->dsums));
+    GA_TRY(ga__temp_numbers(run, wide, run->nodes, &d->dots[0]));
+    GA_TRY(ga__temp_numbers(run, wide, run->nodes, &d->dots[1]));
     if (ga__grad(run, "p")) {
         GA_TRY(ga__temp_numbers(run, run->working, 1, &d->dp));
     }
@@ -365,7 +312,6 @@ static ga_status backward(ga__layer_run *run)
     state *s = run->state;
     slope d;
     double dp = 0, dc = 0;
-    DLTensor *dx = ga__grad(run, "features");
     GA_TRY(open_slope(run, s, &d));
     if (ga__tensor(run, "weight")) {
         GA_TRY(ga__linear_backward(run, s->f[s->k], run->grad_y, "weight", "bias", 0, d.g));
@@ -373,14 +319,13 @@ static ga_status backward(ga__layer_run *run)
         GA_TRY(ga__axpby(run->context, 1, run->grad_y, 0, d.g));
     }
     for (int64_t t = s->k - 1; t >= 0; t--) {
-        ga__view part;
-        GA_TRY(step_backward(run, s, &d, t, &dc));
-        GA_TRY(ga__view_of(run->context, "p", d.dp, true, &part));
-        dp += d.dp ? ga__view_get(&part, 0, 0, 0, 0) : 0;
+        GA_TRY(scale_step(run, s, s->f[t]));
+        GA_TRY((s->source ? source_backward : target_backward)(run, s, &d, t, &dc));
+        dp += d.dp ? number_at(d.dp, 0) : 0;
     }
-    if (dx) {
-        GA_TRY(ga__axpby(run->context, 1, d.g, 0, dx));
-        GA_TRY(ga__axpby(run->context, 1, d.df0, 1, dx));
+    if (run->grad_x) {
+        GA_TRY(ga__axpby(run->context, 1, d.g, 0, run->grad_x));
+        GA_TRY(ga__axpby(run->context, 1, d.df0, 1, run->grad_x));
     }
     status = store_numbers(run, s, dp, dc);
 done:
@@ -436,7 +381,7 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL }
 };
 
-static const ga__layer_ops ops = { sizeof(state), true, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), true, false, forward, backward };
 
 const ga_layer ga__layer_pgnn = {
     .name = "pgnn",

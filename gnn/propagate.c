@@ -4,13 +4,7 @@
 #include <math.h>
 
 #include "gnn/layer.h"
-#include "lib/base/workers.h"
 #include "lib/engine/view.h"
-
-static double weight_at(const ga__layer_run *run, int64_t e)
-{
-    return run->graph.weights ? run->graph.weights[e] : 1;
-}
 
 static double scale_of(double degree)
 {
@@ -20,39 +14,22 @@ static double scale_of(double degree)
 ga_status ga__propagation_make(ga__layer_run *run, ga__propagation *p)
 {
     ga_status status = GA_OK;
-    const ga_edges *edges = &run->graph.edges;
-    const DLDataType wide = { .code = kDLFloat, .bits = 64, .lanes = 1 };
-    ga__view c;
-    DLTensor *degrees = NULL;
-    GA_TRY(ga__temp_numbers(run, run->working, edges->count, &p->c));
-    GA_TRY(ga__temp_numbers(run, wide, run->nodes, &degrees));
-    GA_TRY(ga__view_of(run->context, "c", p->c, true, &c));
-    p->degree = degrees->data;
-    for (int64_t i = 0; i < run->nodes; i++) {
-        p->degree[i] = 0;
-        for (int64_t e = edges->offsets[i]; e < edges->offsets[i + 1]; e++) {
-            p->degree[i] += weight_at(run, e);
-        }
-    }
-    for (int64_t i = 0; i < run->nodes; i++) {
-        double to = scale_of(p->degree[i]);
-        for (int64_t e = edges->offsets[i]; e < edges->offsets[i + 1]; e++) {
-            ga__view_set(&c, 0, 0, 0, e, weight_at(run, e) * to * scale_of(p->degree[edges->sources[e]]));
-        }
-    }
+    GA_TRY(ga__graph_degrees(run->context, run->graph, &p->degree));
+    GA_TRY(ga__graph_numbers_of(run->context, run->graph, GA__GRAPH_COEFFICIENTS, run->working.bits == 64,
+                                &p->c));
 done:
     return status;
 }
 
 ga_status ga__propagate(ga__layer_run *run, const ga__propagation *p, const DLTensor *x, DLTensor *y)
 {
-    return ga_spmm(run->context, &run->graph.edges, p->c, x, GA_SUM, y, NULL);
+    return ga_spmm(run->context, &run->graph->edges, p->c, x, GA_SUM, y, NULL);
 }
 
 ga_status ga__propagate_backward(ga__layer_run *run, const ga__propagation *p, const DLTensor *dy,
                                  DLTensor *dx, const DLTensor *x, DLTensor *dc)
 {
-    return ga_spmm_backward(run->context, &run->graph.edges, &run->graph.transposed, p->c, x, GA_SUM, NULL,
+    return ga_spmm_backward(run->context, &run->graph->edges, &run->graph->transposed, p->c, x, GA_SUM, NULL,
                             dy, dx, x ? dc : NULL);
 }
 
@@ -61,7 +38,7 @@ ga_status ga__propagate_backward(ga__layer_run *run, const ga__propagation *p, c
 ga_status ga__propagation_weights(ga__layer_run *run, const ga__propagation *p, const DLTensor *g)
 {
     ga_status status = GA_OK;
-    const ga__messages *m = &run->graph;
+    const ga__messages *m = run->graph;
     double *share = NULL, *dw = NULL;
     DLTensor *out = ga__grad(run, "edge_weight");
     ga__view gv, c, to;

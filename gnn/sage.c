@@ -8,6 +8,8 @@
 
 typedef struct state {
     ga_reduce reduce;
+    bool project_first;
+    const DLTensor *x; /* where aggregating comes first */
     DLTensor *aggregate, *argmax;
     DLTensor *v; /* before normalising; NULL without */
 } state;
@@ -51,31 +53,61 @@ static void normalise_backward_row(const void *user, int64_t row, double *const 
     }
 }
 
-static ga_status forward(ga__layer_run *run)
+static ga_status check(ga__layer_run *run, state *s, int64_t *columns)
 {
     ga_status status = GA_OK;
-    state *s = run->state;
-    const DLTensor *root = ga__tensor(run, "weight_root"), *neigh = ga__tensor(run, "weight_neigh");
-    const DLTensor *b = ga__tensor(run, "bias");
-    const int64_t columns = ga__columns(root), of_root[] = { run->width, -1 },
-                  of_neigh[] = { run->width, columns };
     static const ga_reduce reduce[] = { GA_MEAN, GA_SUM, GA_MAX };
-    GA_TRY(ga__fits(run, "weight_root", 2, of_root));
+    GA_TRY(ga__map_check(run, "weight_root", "bias", columns));
+    const int64_t of_neigh[] = { run->width, *columns };
     GA_TRY(ga__fits(run, "weight_neigh", 2, of_neigh));
-    GA_TRY(ga__fits(run, "bias", 1, &columns));
     s->reduce = reduce[ga__integer(run, "aggregator")];
-    GA_TRY(ga__make_y(run, columns));
+    s->project_first = s->reduce != GA_MAX && (run->input->sparse || *columns < run->width);
+done:
+    return status;
+}
+
+/* A (x W): a mean or a sum of maps is the map of the mean or sum. */
+static ga_status project_first(ga__layer_run *run, state *s, int64_t columns)
+{
+    ga_status status = GA_OK;
+    DLTensor *z = NULL;
+    GA_TRY(ga__temp(run, run->nodes, columns, &z));
+    GA_TRY(ga__temp(run, run->nodes, columns, &s->aggregate));
+    const ga__map maps[] = { { .weight = "weight_root", .bias = "bias", .z = run->y },
+                             { .weight = "weight_neigh", .z = z } };
+    GA_TRY(ga__map_input(run, maps, 2));
+    GA_TRY(ga_spmm(run->context, &run->graph->edges, NULL, z, s->reduce, s->aggregate, NULL));
+    status = ga__axpby(run->context, 1, s->aggregate, 1, run->y);
+done:
+    return status;
+}
+
+static ga_status aggregate_first(ga__layer_run *run, state *s)
+{
+    ga_status status = GA_OK;
+    const DLTensor *b = ga__tensor(run, "bias");
+    GA_TRY(ga__input_matrix(run, &s->x));
     GA_TRY(ga__temp(run, run->nodes, run->width, &s->aggregate));
     if (s->reduce == GA_MAX) {
         const DLDataType index = { .code = kDLInt, .bits = 64, .lanes = 1 };
         GA_TRY(ga__temp_of(run, index, run->nodes, run->width, &s->argmax));
     }
-    GA_TRY(ga_spmm(run->context, &run->graph.edges, NULL, run->x, s->reduce, s->aggregate, s->argmax));
-    GA_TRY(ga_gemm(run->context, false, false, 1, run->x, root, 0, run->y));
-    GA_TRY(ga_gemm(run->context, false, false, 1, s->aggregate, neigh, 1, run->y));
-    if (b) {
-        GA_TRY(ga__add_row(run->context, b, run->y));
-    }
+    GA_TRY(ga_spmm(run->context, &run->graph->edges, NULL, s->x, s->reduce, s->aggregate, s->argmax));
+    GA_TRY(ga_gemm(run->context, false, false, 1, s->x, ga__tensor(run, "weight_root"), 0, run->y));
+    GA_TRY(ga_gemm(run->context, false, false, 1, s->aggregate, ga__tensor(run, "weight_neigh"), 1, run->y));
+    GA_TRY(b ? ga__add_row(run->context, b, run->y) : GA_OK);
+done:
+    return status;
+}
+
+static ga_status forward(ga__layer_run *run)
+{
+    ga_status status = GA_OK;
+    state *s = run->state;
+    int64_t columns = 0;
+    GA_TRY(check(run, s, &columns));
+    GA_TRY(ga__make_y(run, columns));
+    GA_TRY(s->project_first ? project_first(run, s, columns) : aggregate_first(run, s));
     if (ga__integer(run, "normalise")) {
         GA_TRY(ga__temp(run, run->nodes, columns, &s->v));
         GA_TRY(ga__axpby(run->context, 1, run->y, 0, s->v));
@@ -88,13 +120,44 @@ done:
     return status;
 }
 
+static ga_status project_first_backward(ga__layer_run *run, const state *s, const DLTensor *dv)
+{
+    ga_status status = GA_OK;
+    DLTensor *dz = NULL;
+    GA_TRY(ga__temp(run, run->nodes, dv->shape[1], &dz));
+    GA_TRY(ga_spmm_backward(run->context, &run->graph->edges, &run->graph->transposed, NULL, NULL, s->reduce,
+                            NULL, dv, dz, NULL));
+    const ga__map maps[] = { { .weight = "weight_root", .bias = "bias", .dz = dv },
+                             { .weight = "weight_neigh", .dz = dz } };
+    status = ga__map_input_backward(run, maps, 2);
+done:
+    return status;
+}
+
+static ga_status aggregate_first_backward(ga__layer_run *run, const state *s, const DLTensor *dv)
+{
+    ga_status status = GA_OK;
+    DLTensor *dm = NULL, *dx = NULL;
+    GA_TRY(ga__input_gradient_room(run, &dx));
+    GA_TRY(dx ? ga__temp(run, run->nodes, run->width, &dm) : GA_OK);
+    GA_TRY(ga__linear_backward(run, s->aggregate, dv, "weight_neigh", NULL, 0, dm));
+    if (dx) {
+        GA_TRY(ga_spmm_backward(run->context, &run->graph->edges, &run->graph->transposed, NULL, s->x,
+                                s->reduce, s->argmax, dm, dx, NULL));
+    }
+    GA_TRY(ga__linear_backward(run, s->x, dv, "weight_root", "bias", 1, dx));
+    GA_TRY(dx ? ga__input_gradient(run, dx) : GA_OK);
+done:
+    return status;
+}
+
 static ga_status backward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     const state *s = run->state;
     int64_t columns = run->y->shape[1];
     const DLTensor *dv = run->grad_y;
-    DLTensor *made = NULL, *dm = NULL, *by_edge = NULL, *dx = ga__grad(run, "features");
+    DLTensor *made = NULL;
     if (s->v) {
         GA_TRY(ga__temp(run, run->nodes, columns, &made));
         ga__row_work work = { .fn = normalise_backward_row,
@@ -105,17 +168,7 @@ static ga_status backward(ga__layer_run *run)
         GA_TRY(ga__each_row(run->context, &work));
         dv = made;
     }
-    if (dx) {
-        GA_TRY(ga__temp(run, run->nodes, run->width, &dm));
-        GA_TRY(ga__temp(run, run->nodes, run->width, &by_edge));
-    }
-    GA_TRY(ga__linear_backward(run, s->aggregate, dv, "weight_neigh", NULL, 0, dm));
-    if (dx) {
-        GA_TRY(ga_spmm_backward(run->context, &run->graph.edges, &run->graph.transposed, NULL, run->x,
-                                s->reduce, s->argmax, dm, by_edge, NULL));
-        GA_TRY(ga__axpby(run->context, 1, by_edge, 0, dx));
-    }
-    GA_TRY(ga__linear_backward(run, run->x, dv, "weight_root", "bias", 1, dx));
+    status = s->project_first ? project_first_backward(run, s, dv) : aggregate_first_backward(run, s, dv);
 done:
     return status;
 }
@@ -143,14 +196,14 @@ static const ga_tensor_slot tensors[] = { { "weight_root", "(F, out)", "map of t
                                           { "bias", "(out)", "added to every node", true, true },
                                           { .name = NULL } };
 
-static const ga__layer_ops ops = { sizeof(state), false, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), false, true, forward, backward };
 
 const ga_layer ga__layer_sage = {
     .name = "sage",
     .summary = "A map of the node plus a map of the mean, sum or maximum over its neighbours.",
     .source =
         "Hamilton, Ying & Leskovec, Inductive Representation Learning on Large Graphs, arXiv 1706.02216",
-    .plan = "mean, sum or maximum over edges; two linear maps",
+    .plan = "mean, sum or maximum over edges; two linear maps, before or after it",
     .outputs = "y",
     .parameters = parameters,
     .tensors = tensors,

@@ -87,19 +87,22 @@ static void gate_row(const void *user, int64_t row, double *const *in, double *c
     out[1][0] = beta;
 }
 
+/* In front of the gate there is a matrix of its own; without one the joined heads are y. */
 static ga_status add_skip(ga__layer_run *run, state *s)
 {
     ga_status status = GA_OK;
+    ga__map map = { .weight = "weight_skip", .bias = "bias_skip", .z = run->y, .add = true };
     if (!s->skip) {
-        return ga__axpby(run->context, 1, s->joined, 0, run->y);
+        return GA_OK;
     }
-    GA_TRY(ga__linear(run, run->x, "weight_skip", "bias_skip", &s->r));
     if (!s->gate) {
-        GA_TRY(ga__axpby(run->context, 1, s->joined, 0, run->y));
-        GA_TRY(ga__axpby(run->context, 1, s->r, 1, run->y));
-        goto done;
+        return ga__map_input(run, &map, 1);
     }
+    GA_TRY(ga__temp(run, run->nodes, s->columns, &s->r));
     GA_TRY(ga__temp(run, run->nodes, 1, &s->beta));
+    map.z = s->r;
+    map.add = false;
+    GA_TRY(ga__map_input(run, &map, 1));
     ga__row_work work = {
         .fn = gate_row, .user = s, .in = { s->joined, s->r }, .out = { run->y, s->beta }, .rows = run->nodes
     };
@@ -108,20 +111,46 @@ done:
     return status;
 }
 
+static ga_status make_maps(ga__layer_run *run, state *s)
+{
+    ga_status status = GA_OK;
+    const int64_t all = s->heads * s->width;
+    GA_TRY(ga__temp(run, run->nodes, all, &s->q));
+    GA_TRY(ga__temp(run, run->nodes, all, &s->k));
+    GA_TRY(ga__temp(run, run->nodes, all, &s->v));
+    const ga__map maps[] = { { .weight = "weight_query", .bias = "bias_query", .z = s->q },
+                             { .weight = "weight_key", .bias = "bias_key", .z = s->k },
+                             { .weight = "weight_value", .bias = "bias_value", .z = s->v } };
+    status = ga__map_input(run, maps, 3);
+done:
+    return status;
+}
+
+static ga_status add_noise(ga__layer_run *run, state *s)
+{
+    int64_t weights = 0;
+    if (!run->noise) {
+        return GA_OK;
+    }
+    if (!ga__mul(run->graph->edges.count, s->heads, &weights)) {
+        return ga__fail(run->context, GA_OVERFLOW, "transformer: too many edges and heads");
+    }
+    return ga__noise_draw(run, GA__SITE_WEIGHTS, run->noise->weight_rate, weights, &s->problem.keep_weights);
+}
+
 static ga_status forward(ga__layer_run *run)
 {
     ga_status status = GA_OK;
     state *s = run->state;
     const int64_t n = run->nodes;
-    const ga_edges *edges = &run->graph.edges;
+    const ga_edges *edges = &run->graph->edges;
     GA_TRY(check(run, s));
     GA_TRY(ga__make_y(run, s->columns));
-    GA_TRY(ga__linear(run, run->x, "weight_query", "bias_query", &s->q));
-    GA_TRY(ga__linear(run, run->x, "weight_key", "bias_key", &s->k));
-    GA_TRY(ga__linear(run, run->x, "weight_value", "bias_value", &s->v));
+    GA_TRY(make_maps(run, s));
     GA_TRY(ga__temp(run, n, s->heads, &s->lse));
-    GA_TRY(ga__temp(run, n, s->heads * s->width, &s->o));
-    GA_TRY(ga__temp(run, n, s->columns, &s->joined));
+    s->joined = run->y;
+    GA_TRY(s->gate ? ga__temp(run, n, s->columns, &s->joined) : GA_OK);
+    GA_TRY(ga__heads_room(run, s->heads, s->concat, s->joined, &s->o));
     const DLTensor *k = s->k, *v = s->v;
     if (s->edge_terms) {
         GA_TRY(ga__carry(run, s->k, s->v, true, &s->carried));
@@ -137,9 +166,10 @@ static ga_status forward(ga__layer_run *run)
                                       .k = k,
                                       .v = v,
                                       .normaliser = GA_NORMALISER_INIT };
+    GA_TRY(add_noise(run, s));
     GA_TRY(ga__make_map(run, s->heads));
     GA_TRY(ga_edge_attention_forward(run->context, &s->problem, s->o, s->lse, NULL, run->map));
-    GA_TRY(ga__join_heads(run, s->o, s->heads, s->concat, NULL, s->joined));
+    GA_TRY(ga__join_heads(run, s->o, s->heads, NULL, s->joined));
     status = add_skip(run, s);
 done:
     return status;
@@ -167,35 +197,31 @@ static void gate_backward_row(const void *user, int64_t row, double *const *in, 
     }
 }
 
-/* *grad: the gradient of the joined heads; dx = that of the skip. */
-static ga_status skip_backward(ga__layer_run *run, const state *s, const DLTensor **grad, DLTensor *dx)
+/* *to_y, *to_r: the gradients of the joined heads and of the skip. */
+static ga_status gate_backward(ga__layer_run *run, const state *s, const DLTensor **to_y,
+                               const DLTensor **to_r)
 {
     ga_status status = GA_OK;
-    const DLTensor *dr = run->grad_y;
-    DLTensor *to_y = NULL, *to_r = NULL, *dgate = ga__grad(run, "weight_gate");
+    DLTensor *dy = NULL, *dr = NULL, *dgate = ga__grad(run, "weight_gate");
     double *sums = NULL;
-    *grad = run->grad_y;
-    if (s->gate) {
-        GA_TRY(ga__temp(run, run->nodes, s->columns, &to_y));
-        GA_TRY(ga__temp(run, run->nodes, s->columns, &to_r));
-        GA_TRY(GA_NEW(run->context, 3 * s->columns, &sums));
-        ga__row_work work = { .fn = gate_backward_row,
-                              .user = s,
-                              .in = { run->grad_y, s->joined, s->r, s->beta },
-                              .out = { to_y, to_r },
-                              .rows = run->nodes,
-                              .sum_count = 3 * s->columns,
-                              .sums = sums };
-        GA_TRY(ga__each_row(run->context, &work));
-        GA_TRY(dgate ? ga__store(run->context, sums, dgate) : GA_OK);
-        *grad = to_y;
-        dr = to_r;
+    *to_y = *to_r = run->grad_y;
+    if (!s->gate) {
+        return GA_OK;
     }
-    if (s->skip) {
-        GA_TRY(ga__linear_backward(run, run->x, dr, "weight_skip", "bias_skip", 0, dx));
-    } else if (dx) {
-        GA_TRY(ga__fill_zero(run->context, dx));
-    }
+    GA_TRY(ga__temp(run, run->nodes, s->columns, &dy));
+    GA_TRY(ga__temp(run, run->nodes, s->columns, &dr));
+    GA_TRY(GA_NEW(run->context, 3 * s->columns, &sums));
+    ga__row_work work = { .fn = gate_backward_row,
+                          .user = s,
+                          .in = { run->grad_y, s->joined, s->r, s->beta },
+                          .out = { dy, dr },
+                          .rows = run->nodes,
+                          .sum_count = 3 * s->columns,
+                          .sums = sums };
+    GA_TRY(ga__each_row(run->context, &work));
+    GA_TRY(dgate ? ga__store(run->context, sums, dgate) : GA_OK);
+    *to_y = dy;
+    *to_r = dr;
 done:
     ga_free(run->context, sums);
     return status;
@@ -206,17 +232,19 @@ static ga_status backward(ga__layer_run *run)
     ga_status status = GA_OK;
     const state *s = run->state;
     const int64_t n = run->nodes, all = s->heads * s->width;
-    int64_t sources = s->edge_terms ? run->graph.edges.count : n;
-    const DLTensor *grad = NULL, *grad_o = NULL;
-    DLTensor *dq = NULL, *dk = NULL, *dv = NULL, *to_k = NULL, *to_v = NULL, *dx = ga__grad(run, "features");
-    GA_TRY(skip_backward(run, s, &grad, dx));
+    int64_t sources = s->edge_terms ? run->graph->edges.count : n;
+    const DLTensor *grad = NULL, *grad_o = NULL, *dr = NULL;
+    DLTensor *dq = NULL, *dk = NULL, *dv = NULL, *to_k = NULL, *to_v = NULL;
+    GA_TRY(gate_backward(run, s, &grad, &dr));
     GA_TRY(ga__split_heads(run, grad, s->heads, s->concat, NULL, &grad_o));
     GA_TRY(ga__temp(run, n, all, &dq));
     GA_TRY(ga__temp(run, sources, all, &dk));
     GA_TRY(ga__temp(run, sources, all, &dv));
-    ga_edge_gradients g = { .grad_y = grad_o, .y = s->o, .lse = s->lse, .q = dq, .k = dk, .v = dv };
+    ga_edge_gradients g = {
+        .grad_y = grad_o, .y = s->o == run->y ? NULL : s->o, .lse = s->lse, .q = dq, .k = dk, .v = dv
+    };
     GA_TRY(ga_edge_attention_backward(run->context, &s->problem,
-                                      s->edge_terms ? &s->carried.transposed : &run->graph.transposed, &g));
+                                      s->edge_terms ? &s->carried.transposed : &run->graph->transposed, &g));
     to_k = dk;
     to_v = dv;
     if (s->edge_terms) {
@@ -224,9 +252,11 @@ static ga_status backward(ga__layer_run *run)
         GA_TRY(ga__temp(run, n, all, &to_v));
         GA_TRY(ga__carry_backward(run, &s->carried, true, dk, dv, to_k, to_v));
     }
-    GA_TRY(ga__linear_backward(run, run->x, dq, "weight_query", "bias_query", 1, dx));
-    GA_TRY(ga__linear_backward(run, run->x, to_k, "weight_key", "bias_key", 1, dx));
-    GA_TRY(ga__linear_backward(run, run->x, to_v, "weight_value", "bias_value", 1, dx));
+    const ga__map maps[] = { { .weight = "weight_query", .bias = "bias_query", .dz = dq },
+                             { .weight = "weight_key", .bias = "bias_key", .dz = to_k },
+                             { .weight = "weight_value", .bias = "bias_value", .dz = to_v },
+                             { .weight = "weight_skip", .bias = "bias_skip", .dz = dr } };
+    status = ga__map_input_backward(run, maps, s->skip ? 4 : 3);
 done:
     return status;
 }
@@ -259,7 +289,7 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL }
 };
 
-static const ga__layer_ops ops = { sizeof(state), false, forward, backward };
+static const ga__layer_ops ops = { sizeof(state), false, true, forward, backward };
 
 const ga_layer ga__layer_transformer = {
     .name = "transformer",
