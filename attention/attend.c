@@ -22,7 +22,7 @@ typedef enum output {
 static const char *const output_names[OUTPUTS] = { "o",      "lse", "map",        "state", "entropy",
                                                    "argmax", "max", "column_sum", "stats" };
 
-enum { OWN_OUTPUTS = 4 };
+enum { OWN_OUTPUTS = 8 };
 
 typedef struct results {
     bool want[OUTPUTS];
@@ -168,7 +168,11 @@ static ga_status make_outputs(ga__job *run, results *r)
         const DLTensor *q = run->slots[GA__Q].tensor, *v = run->slots[GA__V].tensor;
         int64_t o[] = { run->batch,
                         run->engine != GA__ENGINE_OWN && q->ndim > 2 ? q->shape[q->ndim - 3] : run->heads,
-                        run->queries, v->shape[v->ndim - 1] };
+                        run->queries, v ? v->shape[v->ndim - 1] : run->dim_v };
+        if (run->o_heads > 0) {
+            o[1] = run->o_heads;
+            o[3] = run->o_dim;
+        }
         GA_TRY(ga__tensor_new(run, 4, o, &run->o));
     }
 done:
@@ -425,7 +429,9 @@ static ga_status take_upstream(ga__job *run)
     ga_status status = GA_OK;
     ga__view view;
     GA_TRY(ga__view_of(run->context, "grad_o", run->call->grad_o, true, &view));
-    GA_TRY(ga__view_expect(run->context, "grad_o", &view, run->batch, run->heads, run->queries, run->dim_v));
+    bool own = run->o_heads > 0;
+    GA_TRY(ga__view_expect(run->context, "grad_o", &view, run->batch, own ? run->o_heads : run->heads,
+                           run->queries, own ? run->o_dim : run->dim_v));
     status = ga__tensor_cast(run->context, "grad_o", run->call->grad_o, run->working, &run->grad_o);
 done:
     return status;

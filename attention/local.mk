@@ -1,6 +1,6 @@
 # the registry of attention variants
 libgraphattn_sources += \
-	attention/attend.c attention/plan.h attention/registry.c attention/run.c \
+	attention/attend.c attention/decode.c attention/decode.h attention/plan.h attention/registry.c attention/run.c \
 	attention/steps.c attention/tensors.c \
 	attention/linear/linear.c attention/linear/norm_attention.c \
 	attention/normalisers/norm_attention.c attention/normalisers/relu_l1.c attention/normalisers/sigmoid.c \
@@ -14,4 +14,6 @@ libgraphattn_sources += \
 	attention/patterns/saliency_local.c attention/patterns/shifted_window.c attention/widen.c
 
 include attention/draw.mk
+include attention/laplacian/laplacian.mk
 include attention/linear/linear.mk
+include attention/vision/vision.mk

@@ -15,6 +15,7 @@
 
 typedef struct ga__job ga__job;
 typedef struct ga__variant_ops ga__variant_ops;
+typedef struct ga__decode ga__decode;
 
 enum { GA__SLOTS = 24, GA__STEPS = 8, GA__GIVEN = 8 };
 
@@ -187,6 +188,8 @@ struct ga__variant_ops {
     ga_status (*backward)(ga__job *run, const ga_attention_gradients *gradients);
     /* Makes an output that only this variant has, after the forward pass. NULL: there are none. */
     ga_status (*output)(ga__job *run, const char *name, DLTensor **out);
+    /* How a call is fed one token at a time (decode.h). NULL: by the state if it carries one, else by its keys. */
+    ga_status (*decode)(ga__job *run, ga__decode *how);
 };
 
 /* NULL (no message) for an unknown name. */
@@ -214,6 +217,8 @@ struct ga__job {
     ga__part own, pattern_part, normaliser_part;    /* the latter two: of the call's strings */
     const ga__part *pattern_from, *normaliser_from; /* whose values count */
     int64_t batch, heads, kv_heads, queries, keys, dim, dim_v;
+    int64_t o_heads,
+        o_dim; /* of o, set by the plan of a variant with an o of its own shape; 0 = heads, dim_v */
     bool causal;
     double scale;       /* NAN until planned */
     DLDataType working; /* f32 or f64 */

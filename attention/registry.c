@@ -13,7 +13,8 @@ extern const ga_variant ga__full_variant, ga__window_variant, ga__neighborhood_v
     ga__linear_variant, ga__norm_attention_variant, ga__retention_variant, ga__gla_variant, ga__delta_variant,
     ga__gated_delta_variant, ga__lightning_variant, ga__selective_variant, ga__gated_variant,
     ga__hedgehog_variant, ga__l2vit_variant, ga__inline_variant, ga__mala_variant, ga__based_variant,
-    ga__ssm_variant, ga__rat_variant;
+    ga__ssm_variant, ga__rat_variant, ga__p_adapter_variant, ga__region_variant, ga__object_variant,
+    ga__probe_variant, ga__titans_variant;
 
 static const ga_variant *const variants[] = {
     &ga__full_variant,
@@ -31,7 +32,10 @@ static const ga_variant *const variants[] = {
     &ga__radial_variant,
     &ga__s2_variant,
     &ga__moa_variant,
+    &ga__region_variant,
     &ga__saliency_local_variant,
+    &ga__object_variant,
+    &ga__probe_variant,
     &ga__sigmoid_variant,
     &ga__softplus_variant,
     &ga__softplus_reweight_variant,
@@ -51,6 +55,8 @@ static const ga_variant *const variants[] = {
     &ga__based_variant,
     &ga__ssm_variant,
     &ga__rat_variant,
+    &ga__p_adapter_variant,
+    &ga__titans_variant,
     NULL,
 };
 

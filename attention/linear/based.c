@@ -5,6 +5,7 @@
  * weight on older ones, one row sum; backward dt_j = w'(t_j) dO . (v_j - o) / sum. */
 #include "config.h"
 
+#include "attention/decode.h"
 #include "attention/linear/rows.h"
 
 enum { MODE_TAYLOR, MODE_WINDOW, MODE_HYBRID };
@@ -327,9 +328,19 @@ done:
     return status;
 }
 
-static const ga__variant_ops ops = {
-    .engine = GA__ENGINE_SCAN, .plan = plan, .own_forward = hybrid_forward, .own_backward = hybrid_backward
-};
+static ga_status decode(ga__job *run, ga__decode *how)
+{
+    if (ga__part_value(&run->own, "mode")->integer != MODE_TAYLOR) {
+        how->kind = GA__DECODE_KEYS;
+    }
+    return GA_OK;
+}
+
+static const ga__variant_ops ops = { .engine = GA__ENGINE_SCAN,
+                                     .plan = plan,
+                                     .own_forward = hybrid_forward,
+                                     .own_backward = hybrid_backward,
+                                     .decode = decode };
 
 const ga_variant ga__based_variant = {
     .name = "based",

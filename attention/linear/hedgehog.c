@@ -3,7 +3,7 @@
  * y = x W + b (+ x); features of width 2 f from y and -y; then linear attention with a row sum. */
 #include "config.h"
 
-#include "attention/linear/rows.h"
+#include "attention/linear/hedgehog.h"
 
 enum { ACT_EXP, ACT_SOFTMAX, ACT_EXP_DIM, ACT_BOTH };
 static const char *const activation_words[] = { [ACT_EXP] = "exp",
@@ -236,72 +236,19 @@ done:
     return status;
 }
 
-/* ---- the distillation loss: - mean over rows of sum_j P ln max(Phat, 1e-12) ---- */
+/* ---- what the distillation needs ---- */
 
-typedef struct distilling {
-    const ga__job *run;
-    ga__view q, k, features_q, features_k, loss; /* loss of every row */
-} distilling;
-
-static double dot(const ga__view *x, const ga__view *y, int64_t b, int64_t h, int64_t g, int64_t i, int64_t j)
-{
-    double sum = 0;
-    for (int64_t c = 0; c < x->columns; c++) {
-        sum += ga__view_get(x, b, h, i, c) * ga__view_get(y, b, g, j, c);
-    }
-    return sum;
-}
-
-static void distill_row(void *user, int64_t b, int64_t h, int64_t r, double *room)
-{
-    const distilling *t = user;
-    const ga__job *run = t->run;
-    double *teacher = room, *student = room + run->keys, sums[2] = { 0, 0 }, most = -INFINITY, loss = 0;
-    int64_t g = h / (run->heads / run->kv_heads);
-    int64_t n = run->causal ? ga__max(0, r + run->keys - run->queries + 1) : run->keys;
-    for (int64_t j = 0; j < n; j++) {
-        teacher[j] = dot(&t->q, &t->k, b, h, g, r, j) / sqrt((double)run->dim);
-        student[j] = dot(&t->features_q, &t->features_k, b, h, g, r, j);
-        most = fmax(most, teacher[j]);
-    }
-    for (int64_t j = 0; j < n; j++) {
-        teacher[j] = exp(teacher[j] - most);
-        sums[0] += teacher[j];
-        sums[1] += student[j];
-    }
-    for (int64_t j = 0; j < n; j++) {
-        loss -= teacher[j] / sums[0] * log(fmax(student[j] / sums[1], 1e-12));
-    }
-    ga__view_set(&t->loss, b, h, r, 0, loss);
-}
-
-static ga_status distill(ga__job *run, const char *name, DLTensor **out)
+ga_status ga__hedgehog_weights_back(ga__job *run, const ga__step *step, const DLTensor *d_features,
+                                    const DLTensor *d_weight, const DLTensor *d_bias)
 {
     ga_status status = GA_OK;
-    distilling t = { .run = run };
-    DLTensor *rows = NULL, *made = NULL;
-    const int64_t shape[] = { run->batch, run->heads, run->queries, 1 }, one[] = { 1 };
-    ga__view to;
-    double sum = 0;
-    int64_t count = run->batch * run->heads * run->queries;
-    GA_TRY(ga__view_of(run->context, name, run->before[0].before_view, true, &t.q));
-    GA_TRY(ga__view_of(run->context, name, run->before[1].before_view, true, &t.k));
-    GA_TRY(ga__slot_view(run, GA__Q, &t.features_q));
-    GA_TRY(ga__slot_view(run, GA__K, &t.features_k));
-    GA_TRY(ga_tensor_create(run->context, (DLDataType){ kDLFloat, 64, 1 }, 4, shape, &rows));
-    GA_TRY(ga__view_of(run->context, name, rows, true, &t.loss));
-    GA_TRY(ga__tensor_new(run, 1, one, &made));
-    GA_TRY(ga__view_of(run->context, name, made, true, &to));
-    GA_TRY(ga__rows(run, run->batch, run->heads, run->queries, 2 * run->keys, distill_row, &t));
-    for (int64_t i = 0; i < count; i++) {
-        sum += ((const double *)rows->data)[i];
-    }
-    ga__view_set(&to, 0, 0, 0, 0, count ? sum / (double)count : 0);
-    *out = made;
-    made = NULL;
+    mapping m;
+    GA_TRY(open_mapping(run, step, step->before_view, &m));
+    GA_TRY(ga__view_of(run->context, "features", d_features, true, &m.dy));
+    GA_TRY(ga__view_of(run->context, "weights", d_weight, true, &m.d_weight));
+    GA_TRY(ga__view_of(run->context, "bias", d_bias, true, &m.d_bias));
+    status = ga__rows(run, 1, m.x.heads, 1, m.d + 8 * m.f + (m.d + 1) * m.f, weight_gradients, &m);
 done:
-    ga_tensor_destroy(run->context, rows);
-    ga_tensor_destroy(run->context, made);
     return status;
 }
 
@@ -352,15 +299,19 @@ done:
     return status;
 }
 
-static const ga__variant_ops ops = { .engine = GA__ENGINE_SCAN, .plan = plan, .output = distill };
+static const ga__variant_ops ops = { .engine = GA__ENGINE_SCAN,
+                                     .plan = plan,
+                                     .output = ga__hedgehog_distill };
 
 const ga_variant ga__hedgehog_variant = {
     .name = "hedgehog",
     .summary = "linear attention with learned softmax-mimicking features",
     .source = "The Hedgehog & the Porcupine, 2402.04347",
     .family = "linear",
-    .plan = "scan; pre: per-head linear map and paired exponentials; normaliser: l1",
-    .outputs = "o, state, distill",
+    .plan =
+        "scan; pre: per-head linear map and paired exponentials; normaliser: l1; distill: the loss that trains the "
+        "map, distill_NAME: its gradients",
+    .outputs = "o, state, distill, distill_w_q, distill_w_k, distill_b_q, distill_b_k",
     .parameters = parameters,
     .tensors = tensors,
     .can = GA_CAN_CAUSAL | GA_CAN_CROSS | GA_CAN_GROUP | GA_CAN_BACKWARD | GA_CAN_DECODE | GA_CARRIES_STATE,

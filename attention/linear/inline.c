@@ -3,6 +3,7 @@
  * o = c phi(q) S + (1 - c phi(q) . k1) v1 / n, c = scale / n or 1; rows sum to one. */
 #include "config.h"
 
+#include "attention/decode.h"
 #include "attention/linear/moments.h"
 
 static const char *const scaling_words[] = { "code", "none", NULL };
@@ -59,9 +60,20 @@ done:
     return status;
 }
 
-static const ga__variant_ops ops = {
-    .engine = GA__ENGINE_SCAN, .plan = plan, .state = ga__moments_state, .map = ga__moments_map
-};
+static ga_status decode(ga__job *run, ga__decode *how)
+{
+    (void)how;
+    if (ga__slot_find(run, "residual") >= 0) {
+        return ga__fail(run->context, GA_INVALID, "inline: residual needs the whole image, not one token");
+    }
+    return GA_OK;
+}
+
+static const ga__variant_ops ops = { .engine = GA__ENGINE_SCAN,
+                                     .plan = plan,
+                                     .state = ga__moments_state,
+                                     .map = ga__moments_map,
+                                     .decode = decode };
 
 const ga_variant ga__inline_variant = {
     .name = "inline",

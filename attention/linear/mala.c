@@ -3,6 +3,7 @@
  * z = c phi(q) . k1,  o = (1 + 1/(z + eps)) c phi~(q) S - (z/n) v1,  c = scale / n or 1; then + LePE(v), then * gate. */
 #include "config.h"
 
+#include "attention/decode.h"
 #include "attention/linear/moments.h"
 
 static const char *const scaling_words[] = { "code", "none", NULL };
@@ -130,9 +131,20 @@ done:
     return status;
 }
 
-static const ga__variant_ops ops = {
-    .engine = GA__ENGINE_SCAN, .plan = plan, .state = ga__moments_state, .map = ga__moments_map
-};
+static ga_status decode(ga__job *run, ga__decode *how)
+{
+    (void)how;
+    if (ga__slot_find(run, "lepe") >= 0 || ga__part_value(&run->own, "rope")->integer) {
+        return ga__fail(run->context, GA_INVALID, "mala: lepe and rope need the whole image, not one token");
+    }
+    return GA_OK;
+}
+
+static const ga__variant_ops ops = { .engine = GA__ENGINE_SCAN,
+                                     .plan = plan,
+                                     .state = ga__moments_state,
+                                     .map = ga__moments_map,
+                                     .decode = decode };
 
 const ga_variant ga__mala_variant = {
     .name = "mala",

@@ -15,21 +15,25 @@ typedef struct job {
     int failed;
 } job;
 
-enum { ROWS_A_CLAIM = 16 };
+/* Rows are small, heads as a whole are not. */
+static int64_t rows_a_claim(const job *j)
+{
+    return j->rows == 1 ? 1 : 16;
+}
 
 static void work(void *user, int worker)
 {
     job *j = user;
     double *room = NULL;
-    int64_t rows = j->batch * j->heads * j->rows;
+    int64_t rows = j->batch * j->heads * j->rows, some = rows_a_claim(j);
     (void)worker;
     ga__note_status(&j->failed, GA_NEW(j->context, ga__max(j->room, 1), &room));
     while (!ga__stopped(j->context, &j->failed)) {
-        int64_t first = ga__claim(&j->next) * ROWS_A_CLAIM;
+        int64_t first = ga__claim(&j->next) * some;
         if (first >= rows) {
             break;
         }
-        for (int64_t i = first; i < ga__min(first + ROWS_A_CLAIM, rows); i++) {
+        for (int64_t i = first; i < ga__min(first + some, rows); i++) {
             j->body(j->user, i / j->rows / j->heads, i / j->rows % j->heads, i % j->rows, room);
         }
     }
@@ -40,7 +44,7 @@ ga_status ga__rows(ga__job *run, int64_t batch, int64_t heads, int64_t rows, int
                    void *user)
 {
     job j = { run->context, batch, heads, rows, room, 0, body, user, GA_OK };
-    int64_t claims = batch * heads * rows / ROWS_A_CLAIM + 1;
+    int64_t claims = batch * heads * rows / rows_a_claim(&j) + 1;
     ga__workers(run->context, ga__threads_for(run->context, claims), work, &j);
     ga_status status = ga__noted_status(&j.failed);
     return status == GA_CANCELLED ? ga__check(run->context) : status;

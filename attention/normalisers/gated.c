@@ -3,6 +3,7 @@
  * y = x f(g), or x + f(g): dx = dy f(g) or dy, dg = dy x f'(g) or dy f'(g), summed over the axes of g that are 1. */
 #include "config.h"
 
+#include "attention/decode.h"
 #include "attention/linear/rows.h"
 
 enum { AT_OUTPUT, AT_VALUE, AT_KEY, AT_QUERY };
@@ -197,9 +198,18 @@ done:
     return status;
 }
 
-static const ga__variant_ops ops = {
-    .pattern = &ga__pattern_full_row, .normaliser = &ga__softmax_row, .plan = plan, .softmax_only = true
-};
+static ga_status decode(ga__job *run, ga__decode *how)
+{
+    int64_t position = ga__part_value(&run->own, "gate_position")->integer;
+    how->tokens_of_keys = position == AT_VALUE || position == AT_KEY;
+    return GA_OK;
+}
+
+static const ga__variant_ops ops = { .pattern = &ga__pattern_full_row,
+                                     .normaliser = &ga__softmax_row,
+                                     .plan = plan,
+                                     .softmax_only = true,
+                                     .decode = decode };
 
 const ga_variant ga__gated_variant = {
     .name = "gated",

@@ -1,7 +1,7 @@
 /* sigmoid.c - elementwise sigmoid weights with a bias, no row sum (attention-linear card 1). */
 #include "config.h"
 
-#include "attention/plan.h"
+#include "attention/decode.h"
 
 static const char *const bias_words[] = {
     [GA_BIAS_LOG_N] = "log_n", [GA_BIAS_LOG_ROW] = "log_row", [GA_BIAS_FIXED] = "fixed", NULL
@@ -45,9 +45,19 @@ done:
     return status;
 }
 
-static const ga__variant_ops ops = { .pattern = &ga__pattern_full_row,
-                                     .normaliser = &ga__sigmoid_row,
-                                     .plan = plan };
+/* The bias - ln Nk is that of the whole call. */
+static ga_status decode(ga__job *run, ga__decode *how)
+{
+    if (ga__part_value(&run->own, "bias_mode")->integer == GA_BIAS_LOG_N) {
+        how->set[how->set_count++] = (ga_named_text){ "bias_mode", "fixed" };
+        ga__decode_set(how, "bias", ga__part_value(&run->own, "bias")->real - log((double)run->keys));
+    }
+    return GA_OK;
+}
+
+static const ga__variant_ops ops = {
+    .pattern = &ga__pattern_full_row, .normaliser = &ga__sigmoid_row, .plan = plan, .decode = decode
+};
 
 const ga_variant ga__sigmoid_variant = {
     .name = "sigmoid",

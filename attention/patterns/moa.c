@@ -2,6 +2,7 @@
  * (attention-static section 11). Always causal. */
 #include "config.h"
 
+#include "attention/decode.h"
 #include "attention/patterns/blocks.h"
 
 enum { FORM_PLAN, FORM_CACHE };
@@ -30,27 +31,37 @@ static int64_t whole(double x)
     return x < 1 ? 0 : x < 0x1p40 ? (int64_t)x : (int64_t)1 << 40; /* NaN: 0 */
 }
 
-/* w = max(1, floor(floor(alpha / b) + beta nb)) blocks, and the first one. */
+/* w = max(1, floor(floor(alpha / b) + beta nb)) blocks of nb, and the first one. */
+static int64_t blocks_seen(const rule *r, int64_t head)
+{
+    double alpha = ga__view_get(&r->spans, 0, 0, head, 0), beta = ga__view_get(&r->spans, 0, 0, head, 1);
+    int64_t b = r->blocks.side, count = r->keys / b + (r->keys % b != 0);
+    return ga__max(1, whole(floor(floor(alpha / (double)b) + beta * (double)count)));
+}
+
 static bool visible_plan(void *user, int64_t head, int64_t row, int64_t column)
 {
     const rule *r = user;
-    double alpha = ga__view_get(&r->spans, 0, 0, head, 0), beta = ga__view_get(&r->spans, 0, 0, head, 1);
-    int64_t b = r->blocks.side, position, query, count = r->keys / b + (r->keys % b != 0);
+    int64_t position, query;
     if (!ga__position_block(&r->blocks, row, &position, &query) || query < column) {
         return false;
     }
-    int64_t w = ga__max(1, whole(floor(floor(alpha / (double)b) + beta * (double)count)));
-    return query - column <= w - 1 || column == 0;
+    return query - column <= blocks_seen(r, head) - 1 || column == 0;
 }
 
 /* size = b ceil(max(min(floor(alpha + beta N), N), 2 b) / b) keys, the first min(b, size) of which stay. */
+static double keys_kept(const rule *r, int64_t head)
+{
+    double alpha = ga__view_get(&r->spans, 0, 0, head, 0), beta = ga__view_get(&r->spans, 0, 0, head, 1);
+    double b = (double)r->blocks.side, n = (double)r->keys;
+    return b * ceil(fmax(fmin(floor(alpha + beta * n), n), 2 * b) / b);
+}
+
 static bool visible_cache(void *user, int64_t head, int64_t row, int64_t key)
 {
     const rule *r = user;
-    double alpha = ga__view_get(&r->spans, 0, 0, head, 0), beta = ga__view_get(&r->spans, 0, 0, head, 1);
-    double b = (double)r->blocks.side, n = (double)r->keys;
-    double size = b * ceil(fmax(fmin(floor(alpha + beta * n), n), 2 * b) / b);
-    double first = fmin(b, size), position = (double)(row + r->blocks.shift);
+    double size = keys_kept(r, head), first = fmin((double)r->blocks.side, size),
+           position = (double)(row + r->blocks.shift);
     return (double)key < first || (double)key > position - (size - first);
 }
 
@@ -78,7 +89,32 @@ const ga__pattern_entry ga__moa_row = { .name = "moa",
                                         .can = GA_CAN_CAUSAL | GA_ALWAYS_CAUSAL | GA_CAN_CROSS,
                                         .make = make };
 
-static const ga__variant_ops ops = { .pattern = &ga__moa_row, .normaliser = &ga__softmax_row };
+/* Spans that do not grow: (alpha, beta) become what they make of the whole call's keys, and 0. */
+static ga_status decode(ga__job *run, ga__decode *how)
+{
+    ga_status status = GA_OK;
+    const int64_t dims[] = { run->heads, 2 };
+    int slot = ga__slot_find(run, "spans");
+    rule r = { .keys = run->keys };
+    r.blocks.side = ga__part_value(&run->own, "block")->integer;
+    GA_TRY(ga__slot_fits(run, slot, false, 2, dims));
+    GA_TRY(ga__view_of(run->context, "spans", run->slots[slot].given, true, &r.spans));
+    GA_TRY(ga_tensor_create(run->context, (DLDataType){ .code = kDLFloat, .bits = 64, .lanes = 1 }, 2, dims,
+                            &how->made));
+    how->tensor = "spans";
+    for (int64_t h = 0; h < run->heads; h++) {
+        double *pair = (double *)how->made->data + 2 * h;
+        bool plan = ga__part_value(&run->own, "form")->integer == FORM_PLAN;
+        pair[0] = plan ? (double)r.blocks.side * (double)blocks_seen(&r, h) : keys_kept(&r, h);
+        pair[1] = 0;
+    }
+done:
+    return status;
+}
+
+static const ga__variant_ops ops = { .pattern = &ga__moa_row,
+                                     .normaliser = &ga__softmax_row,
+                                     .decode = decode };
 
 const ga_variant ga__moa_variant = {
     .name = "moa",

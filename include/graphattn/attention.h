@@ -27,12 +27,13 @@ enum {
     GA_TAKES_NORMALISER = 256, /* --normaliser replaces its normaliser */
     GA_IS_PATTERN = 512,       /* its pattern has a name for --pattern */
     GA_CARRIES_STATE = 1024,
-    GA_QK_OPTIONAL = 2048 /* works without q and k in some of its forms */
+    GA_QK_OPTIONAL = 2048, /* works without q and k in some of its forms */
+    GA_V_OPTIONAL = 4096   /* likewise without v */
 };
 
 typedef struct ga_variant {
     const char *name;
-    const char *summary, *source, *family; /* family: "static", "linear", "dynamic" */
+    const char *summary, *source, *family; /* family: "static", "linear", "dynamic", "gnn" */
     const char *plan;                      /* for people: pattern; score; normaliser; post */
     const char *outputs;                   /* "o, lse, map" */
     const ga_parameter *parameters;
@@ -80,6 +81,12 @@ typedef struct ga_attend_call {
 GA_API ga_status ga_attend(ga_context *context, const char *variant, const ga_attend_call *call,
                            ga_named_tensor *wanted, int64_t wanted_count);
 
+/* Outputs "o" and "state" of a causal call, computed as a model that writes computes them, one token after another:
+ * variants with a state hand it from token to token, the others add a key at a time. GA_INVALID for variants and
+ * parameters that need all tokens at once, and for other outputs. grad_o is not read. */
+GA_API ga_status ga_attend_decode(ga_context *context, const char *variant, const ga_attend_call *call,
+                                  ga_named_tensor *wanted, int64_t wanted_count);
+
 /* The pattern of a variant for that many query heads, queries and keys, without any tensors of the call but the ones
  * that the pattern needs (q, k, v may be NULL). Returns owned. */
 GA_API ga_status ga_attend_pattern(ga_context *context, const char *variant, const ga_attend_call *call,
@@ -92,10 +99,80 @@ GA_API ga_status ga_pattern_to_graph(ga_context *context, const ga_pattern *patt
 /* A graph as pattern: an edge j -> i lets query i see key j. Returns owned. GA_INVALID names an edge outside. */
 GA_API ga_status ga_pattern_from_graph(ga_context *context, const ga_graph *graph, int64_t queries,
                                        int64_t keys, bool causal, ga_pattern **pattern);
+/* Pairs of a tile of queries and a tile of keys: all, those with a visible pair between their outermost keys on every
+ * axis, and those in which everything is visible. pairs / visited bounds what a kernel of such tiles can gain over a dense
+ * one. query_tile and key_tile have a side for every axis. GA_UNSUPPORTED with sinks, extra keys, and causal on a
+ * flattened order of several axes. */
+typedef struct ga_tile_visits {
+    int64_t pairs, visited, unmasked;
+} ga_tile_visits;
+GA_API ga_status ga_pattern_tile_visits(ga_context *context, const ga_product_options *options,
+                                        const int64_t *query_tile, const int64_t *key_tile,
+                                        ga_tile_visits *visits);
 /* Writes one head as a picture, queries down, keys across, one pixel a pair or, above `most` pixels a side, the share of
  * visible pairs as grey: PNG or SVG by the suffix of path (GA_INVALID for another). Whole or not at all. */
 GA_API ga_status ga_pattern_draw(ga_context *context, const ga_pattern *pattern, int64_t head, int64_t most,
                                  const char *path);
+
+/* ---- blocks and analyses: what stands around attention, by name ---- */
+
+/* A block of a network, or an analysis of attention maps: tensors in, tensors out. A row of one of two tables. */
+typedef struct ga_block {
+    const char *name;
+    const char *summary, *source;
+    const char *plan;    /* for people: what is computed */
+    const char *outputs; /* "y, gate"; y is what grad_y belongs to */
+    const ga_parameter *parameters;
+    const ga_tensor_slot *tensors;
+    const struct ga__block_ops *ops; /* private */
+} ga_block;
+
+/* The tables, ended by NULL. */
+GA_API const ga_block *const *ga_blocks(void);
+GA_API const ga_block *const *ga_analyses(void);
+/* NULL (no message) for an unknown name. */
+GA_API const ga_block *ga_block_find(const char *name);
+GA_API const ga_block *ga_analysis_find(const char *name);
+/* True when it has gradients. */
+GA_API bool ga_block_has_gradients(const ga_block *block);
+
+/* One call of a block or an analysis. Arrays are borrowed. */
+typedef struct ga_block_call {
+    const ga_named_text *parameters;
+    int64_t parameter_count;
+    const ga_named_tensor *tensors;
+    int64_t tensor_count;
+    const DLTensor *grad_y; /* in the shape of y; NULL = forward only */
+    bool f64;               /* compute in double precision */
+} ga_block_call;
+#define GA_BLOCK_CALL_INIT \
+    { \
+        NULL, 0, NULL, 0, NULL, false \
+    }
+
+/* Computes the outputs whose names stand in wanted: each member's tensor pointer is set to a tensor returned owned (f32,
+ * or f64 when f64 is set; integers where the block says so); on failure all are NULL. Names: those of the block's
+ * outputs, and "grad_NAME" of every differentiable tensor that was given, in its shape. GA_INVALID for unknown names,
+ * wrong values and shapes that do not fit. */
+GA_API ga_status ga_block_run(ga_context *context, const char *block, const ga_block_call *call,
+                              ga_named_tensor *wanted, int64_t wanted_count);
+
+/* What an analysis says in numbers. Names are static. */
+enum { GA_REPORT_ROWS = 64 };
+typedef struct ga_report_row {
+    const char *name;
+    bool is_integer;
+    int64_t integer;
+    double real;
+} ga_report_row;
+typedef struct ga_report {
+    int count;
+    ga_report_row rows[GA_REPORT_ROWS];
+} ga_report;
+
+/* Likewise; report (may be NULL) gets the numbers of the analysis. */
+GA_API ga_status ga_analysis_run(ga_context *context, const char *analysis, const ga_block_call *call,
+                                 ga_named_tensor *wanted, int64_t wanted_count, ga_report *report);
 
 #ifdef __cplusplus
 }

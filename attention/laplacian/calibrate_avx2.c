@@ -1,0 +1,5 @@
+/* calibrate_avx2.c - one p-Laplacian step over an attention map: see calibrate_body.h. */
+#include "config.h"
+
+#define GA__ISA 2
+#include "attention/laplacian/calibrate_body.h"

@@ -1,0 +1,5 @@
+/* calibrate_scalar.c - one p-Laplacian step over an attention map: see calibrate_body.h. */
+#include "config.h"
+
+#define GA__ISA 0
+#include "attention/laplacian/calibrate_body.h"
