@@ -8,7 +8,7 @@
 typedef ga_status (*generator)(ga_context *context, const ga_generate_options *options, int64_t *nodes,
                                ga__csr_result *result);
 
-static const ga_model_info models[] = {
+static const ga_generator_info models[] = {
     { "rmat",
       "recursive matrix (Graph500 probabilities), scrambled names, exactly the wanted number of edges" },
     { "er", "Erdos-Renyi: uniform among simple directed graphs with these nodes and edges" },
@@ -23,7 +23,7 @@ enum { MODELS = sizeof models / sizeof *models - 1 };
 static const generator generators[MODELS] = { ga__generate_rmat, ga__generate_er, ga__generate_ba,
                                               ga__generate_sbm, ga__generate_grid };
 
-const ga_model_info *ga_generate_models(int *count)
+const ga_generator_info *ga_generate_models(int *count)
 {
     if (count) {
         *count = MODELS;

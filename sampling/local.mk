@@ -3,3 +3,4 @@ include sampling/flow/flow.mk
 include sampling/rescale/rescale.mk
 include sampling/realize/realize.mk
 include sampling/rewire/rewire.mk
+include sampling/classical/classical.mk

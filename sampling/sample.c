@@ -1,33 +1,48 @@
-/* sample.c - matrices, rescaling, construction and randomisation in one. */
+/* sample.c - matrices, rescaling, construction and randomisation in one; other methods by their samplers. */
 #include "config.h"
 
-#include <string.h>
-
 #include "graph/graph.h"
+#include "sampling/classical/draw.h"
 #include "sampling/realize/realize.h"
 #include "sampling/rescale/rescale.h"
 
 enum { TARGET_SWAPS = 10 }; /* swaps per edge when a target is set and no number is given */
 
-static const ga_method_info methods[] = {
-    { "jdm", "rescaled joint degree and degree correlation matrices, constructed exactly" },
-};
-
-const ga_method_info *ga_sample_methods(int *count)
+static ga_status find_method(ga_context *context, const char *name, const ga_method_info **method)
 {
-    if (count) {
-        *count = (int)(sizeof methods / sizeof *methods);
+    *method = ga_sample_method_find(name);
+    return *method ? GA_OK
+                   : ga__fail(context, GA_INVALID, "unknown sampling method \"%s\"", name ? name : "");
+}
+
+/* The method's parameters; jdm has its options in structs and none of these. */
+static ga_status check_parameters(ga_context *context, const ga_sample_options *options,
+                                  const ga_method_info *method)
+{
+    ga__part part;
+    if (method->sampler) {
+        return ga__classical_parameters(context, options, method, &part);
     }
-    return methods;
+    ga_status status = ga__part_open(context, "", method->name, NULL, &part);
+    return status == GA_OK && options->parameter_count > 0
+               ? ga__part_set(&part, options->parameters[0].name, options->parameters[0].value, ',')
+               : status;
+}
+
+ga_status ga_sample_check(ga_context *context, const ga_sample_options *options)
+{
+    ga_status status = GA_OK;
+    const ga_method_info *method;
+    ga__begin(context);
+    GA_TRY(find_method(context, options->method, &method));
+    status = check_parameters(context, options, method);
+done:
+    return status;
 }
 
 static ga_status check_options(ga_context *context, const ga_graph *graph, const ga_sample_options *options)
 {
     const ga_rescale_options *r = &options->rescale;
-    if (!options->method || strcmp(options->method, methods[0].name) != 0) {
-        return ga__fail(context, GA_INVALID, "unknown sampling method \"%s\"",
-                        options->method ? options->method : "");
-    }
     if (options->keep_ids && (r->ratio > 0 ? r->ratio > 1 : r->nodes > graph->nodes)) {
         return ga__fail(context, GA_INVALID,
                         "a sample with more nodes than the graph cannot keep its node ids");
@@ -120,35 +135,52 @@ done:
     return status;
 }
 
-ga_status ga_sample(ga_context *context, const ga_graph *graph, const ga_sample_options *options,
-                    ga_graph **sample, int64_t **donors, ga_sample_report *report)
+static ga_status sample_jdm(ga_context *context, const ga_graph *graph, const ga_sample_options *options,
+                            ga_graph **sample, int64_t **donors, ga_sample_report *report)
 {
     ga_status status = GA_OK;
     ga__plan plan = { 0 };
     ga_graph *made = NULL;
-    ga_sample_report figures = { 0 };
-    ga__begin(context);
     GA_TRY(check_options(context, graph, options));
-    GA_TRY(plan_sample(context, graph, options, &plan, report ? &figures.rescale : NULL));
+    GA_TRY(plan_sample(context, graph, options, &plan, report ? &report->rescale : NULL));
     GA_TRY(ga__construct(context, plan.matrices, plan.nodes, plan.out_class, plan.in_class,
                          options->rescale.loops, options->rescale.multi, &made));
-    GA_TRY(randomise(context, options, &plan, &made, &figures.rewire));
+    GA_TRY(randomise(context, options, &plan, &made, report ? &report->rewire : NULL));
     if (options->keep_ids) {
         GA_TRY(keep_ids(context, graph, &plan, made));
     }
     *sample = made;
     made = NULL;
+    *donors = plan.donor;
+    plan.donor = NULL;
+done:
+    ga_graph_destroy(context, made);
+    ga__plan_clear(context, &plan);
+    return status;
+}
+
+ga_status ga_sample(ga_context *context, const ga_graph *graph, const ga_sample_options *options,
+                    ga_graph **sample, int64_t **donors, ga_sample_report *report)
+{
+    ga_status status = GA_OK;
+    const ga_method_info *method;
+    int64_t *taken = NULL;
+    ga_sample_report figures = { 0 };
+    ga__begin(context);
+    GA_TRY(find_method(context, options->method, &method));
+    GA_TRY(check_parameters(context, options, method));
+    GA_TRY(method->sampler ? ga__sample_classical(context, graph, options, method, sample, &taken)
+                           : sample_jdm(context, graph, options, sample, &taken, report ? &figures : NULL));
     if (donors) {
-        *donors = plan.donor;
-        plan.donor = NULL;
+        *donors = taken;
+        taken = NULL;
     }
     if (report) {
         *report = figures;
         figures = (ga_sample_report){ 0 };
     }
 done:
-    ga_graph_destroy(context, made);
-    ga__plan_clear(context, &plan);
+    ga_free(context, taken);
     ga_sample_report_clear(context, &figures);
     return status;
 }

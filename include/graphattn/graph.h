@@ -129,10 +129,10 @@ typedef struct ga_generate_options {
 GA_API ga_status ga_graph_generate(ga_context *context, const ga_generate_options *options, ga_graph **graph);
 
 /* The table of models: name and one-line summary; NULL after the last. */
-typedef struct ga_model_info {
+typedef struct ga_generator_info {
     const char *name, *summary;
-} ga_model_info;
-GA_API const ga_model_info *ga_generate_models(int *count);
+} ga_generator_info;
+GA_API const ga_generator_info *ga_generate_models(int *count);
 
 /* Text files of one integer a line (labels, node lists), gzip recognised, # comments skipped. Returns owned. */
 GA_API ga_status ga_integers_read(ga_context *context, const char *path, int64_t **values, int64_t *count);

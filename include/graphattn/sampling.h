@@ -10,6 +10,7 @@
 #define GRAPHATTN_SAMPLING_H
 
 #include <graphattn/base.h>
+#include <graphattn/call.h>
 #include <graphattn/graph.h>
 
 #ifdef __cplusplus
@@ -173,15 +174,23 @@ GA_API ga_status ga_rewire(ga_context *context, const ga_graph *graph, const ga_
 /* ---- sampling ---- */
 
 typedef struct ga_sample_options {
-    const char *method;         /* "jdm" */
-    ga_rescale_options rescale; /* ratio or nodes stand here */
-    ga_rewire_options rewire;   /* swaps_per_edge 0 = none */
-    const int64_t *labels;      /* NULL or one per node of the original; borrowed */
-    bool keep_ids;              /* nodes keep their donors' ids (ratio <= 1) */
+    const char *method;         /* a name of ga_sample_methods */
+    ga_rescale_options rescale; /* ratio or nodes stand here; the rest is jdm's */
+    ga_rewire_options rewire;   /* jdm: swaps_per_edge 0 = none */
+    const int64_t *labels;      /* jdm: NULL or one per node of the original; borrowed */
+    bool keep_ids;              /* jdm: nodes keep their donors' ids (ratio <= 1) */
+    bool renumber;              /* classical: nodes are 0, 1, ... in ascending order of their original ids */
+    const ga_named_text *parameters; /* classical: of the method's table; borrowed */
+    int64_t parameter_count;
+    const int64_t
+        *stream; /* pies: the edges as they pass, by their numbers in the rows of ga_graph_out, perhaps some
+                              more than once; NULL = in the order of the rows; borrowed */
+    int64_t stream_count;
 } ga_sample_options;
 #define GA_SAMPLE_OPTIONS_INIT \
     { \
-        "jdm", GA_RESCALE_OPTIONS_INIT, { GA_PRESERVE_JDM, 0, 0.05, -1, -1, NULL, 0 }, NULL, false \
+        "jdm", GA_RESCALE_OPTIONS_INIT, { GA_PRESERVE_JDM, 0, 0.05, -1, -1, NULL, 0 }, NULL, false, false, \
+            NULL, 0, NULL, 0 \
     }
 
 typedef struct ga_sample_report {
@@ -192,15 +201,24 @@ GA_API void ga_sample_report_clear(ga_context *context, ga_sample_report *report
 GA_API ga_status ga_sample_report_write(ga_context *context, const ga_sample_report *report, bool json,
                                         const char *path);
 
-/* matrices, rescaling, realisation, randomisation in one. donors: NULL, or takes an owned array with the original
- * dense node number of every node of the sample. report may be NULL. Returns owned. */
+/* jdm: matrices, rescaling, realisation, randomisation in one. Classical methods select nodes or edges of the graph,
+ * which keep ids and weights. donors: NULL, or takes an owned array with the original dense node number of every node
+ * of the sample, ascending. report may be NULL; classical methods leave it all 0. Returns owned. */
 GA_API ga_status ga_sample(ga_context *context, const ga_graph *graph, const ga_sample_options *options,
                            ga_graph **sample, int64_t **donors, ga_sample_report *report);
 
+/* GA_INVALID when there is no such method or it refuses a parameter: what ga_sample would say before any work. */
+GA_API ga_status ga_sample_check(ga_context *context, const ga_sample_options *options);
+
+struct ga__sampler;
 typedef struct ga_method_info {
     const char *name, *summary;
+    const ga_parameter *parameters;    /* of classical methods; NULL = jdm, whose options are structs */
+    const struct ga__sampler *sampler; /* the library's own */
 } ga_method_info;
 GA_API const ga_method_info *ga_sample_methods(int *count);
+/* NULL (no message) when there is none of that name. */
+GA_API const ga_method_info *ga_sample_method_find(const char *name);
 
 #ifdef __cplusplus
 }
