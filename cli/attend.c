@@ -24,11 +24,11 @@ static const option rows[] = {
       .help = "factor of the scores (default: the variant's, mostly 1/sqrt(D))", .least = -1e300 },
     { "normaliser", 0, OPTION_TEXT, AT(normaliser), "P",
       .help = "NAME[:k=v,...]: how scores become weights, instead of the variant's own" },
+    { "decode", 0, OPTION_SWITCH, AT(decode),
+      .help = "feed the tokens one by one, by a state or with growing keys; implies --causal" },
     { "precision", 0, OPTION_WORD, AT(precision),
       .help = "f32 (default), q, k, v in bf16, or everything in f64", .words = precision_words },
-    { "backend", 0, OPTION_WORD, AT(backend),
-      .help = "instructions to use (default: $GRAPHATTN_BACKEND, else the best there are)",
-      .words = backend_words },
+    BACKEND_ROW,
     { 0 }
 };
 const option_group attend_options = { "Attention", rows };
@@ -90,7 +90,7 @@ void writes_outputs(session *s)
 ga_status name_outputs(session *s, const char *main, ga_named_tensor **wanted)
 {
     ga_status status = GA_OK;
-    char *name = NULL;
+    const char *name = NULL;
     GA_TRY(GA_NEW_ZERO(s->context, s->is.returned.count + 1, wanted));
     (*wanted)[0].name = main;
     for (int i = 0; i < s->is.returned.count; i++) {
@@ -138,8 +138,9 @@ int attend_check(session *s)
     int bad = check_inputs(s);
     bad = bad ? bad : check_pairs(s, "--return", &s->is.returned);
     const ga_variant *variant = s->operand_count ? ga_variant_find(s->operands[0]) : NULL;
-    bool alone = variant && variant->can & GA_QK_OPTIONAL;
-    if (!bad && (!s->is.v || (!alone && (!s->is.q || !s->is.k)))) {
+    bool alone = variant && variant->can & GA_QK_OPTIONAL,
+         without_v = variant && variant->can & GA_V_OPTIONAL;
+    if (!bad && ((!s->is.v && !without_v) || (!alone && (!s->is.q || !s->is.k)))) {
         bad = usage_error(s, "needs -Q, -K and -V");
     }
     bad = bad ? bad : check_backend(s);
@@ -164,7 +165,8 @@ ga_status attend_run(session *s)
     in.call.f64 = s->is.precision == PRECISION_F64;
     in.call.bf16 = s->is.precision == PRECISION_BF16;
     GA_TRY(name_outputs(s, "o", &wanted));
-    status = ga_attend(s->context, s->operands[0], &in.call, wanted, s->is.returned.count + 1);
+    status = (s->is.decode ? ga_attend_decode : ga_attend)(s->context, s->operands[0], &in.call, wanted,
+                                                           s->is.returned.count + 1);
     s->wrong_usage = status == GA_INVALID;
     GA_TRY(status);
     GA_TRY(write_outputs(s, wanted));

@@ -11,7 +11,9 @@
 
 static const char *const task_words[] = { "all",  "limits", "attention", "attention-backward",
                                           "bf16", "spmm",   "graph",     "graph-backward",
-                                          "scan", "gemm",   NULL };
+                                          "scan", "gemm",   "crossover", "variants",
+                                          NULL };
+static const char *const family_words[] = { "static", NULL };
 
 static const option rows[] = {
     { "task", 0, OPTION_WORD, AT(task), .help = "what to time (default: all)", .words = task_words },
@@ -27,14 +29,36 @@ static const option rows[] = {
       .high = 4096 },
     { "window", 0, OPTION_INTEGER, AT(bench_window), "W", .help = "keys of a window (default: 256)", .low = 1,
       .high = 1 << 24 },
+    { "family", 0, OPTION_WORD, AT(family), .help = "of variants: which ones (default: static)",
+      .words = family_words },
     { "reps", 0, OPTION_INTEGER, AT(bench_reps), "R",
       .help = "runs of each line; the best counts (default: 5)", .low = 1, .high = 1000 },
     { 0 }
 };
 const option_group bench_options = { "Benchmark", rows };
 
+/* The operand is a task too. */
+static int take_operand(session *s)
+{
+    const char *word = s->operand_count ? s->operands[0] : NULL;
+    if (word && (s->is.task > 0 || s->is.limits)) {
+        return usage_error(s, "the task is given twice");
+    }
+    for (int i = 0; word && task_words[i]; i++) {
+        if (strcmp(word, task_words[i]) == 0) {
+            s->is.task = i;
+            return 0;
+        }
+    }
+    return word ? usage_error(s, "no task \"%s\"; --help lists them", word) : 0;
+}
+
 int bench_check(session *s)
 {
+    int bad = take_operand(s);
+    if (bad) {
+        return bad;
+    }
     if (s->is.bench_graph) {
         reads(s, s->is.bench_graph);
     }
@@ -216,6 +240,12 @@ ga_status bench_run(session *s)
     ga_status status = GA_OK;
     bench b = { .s = s };
     const char *at = NULL;
+    if (!s->is.limits && strcmp(task_words[s->is.task], "crossover") == 0) {
+        return bench_crossover(s);
+    }
+    if (!s->is.limits && strcmp(task_words[s->is.task], "variants") == 0) {
+        return bench_variants(s);
+    }
     GA_TRY(place(s, s->is.output, &at));
     GA_TRY(ga__output_open(s->context, at, false, &b.output));
     GA_TRY(ga__output_print(

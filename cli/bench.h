@@ -36,4 +36,8 @@ ga_status bench_spmm(bench *b);
 ga_status bench_graph(bench *b);
 ga_status bench_graph_backward(bench *b);
 
+/* A command's run of its own (bench_crossover.c, bench_variants.c). */
+ga_status bench_crossover(session *s);
+ga_status bench_variants(session *s);
+
 #endif

@@ -249,3 +249,22 @@ void drop_files(session *s)
         s->out[i].final = NULL;
     }
 }
+
+ga_status read_start(session *s, const char *path, char *text, int64_t size)
+{
+    ga_status status = GA_OK;
+    ga__input *input = NULL;
+    const unsigned char *data;
+    int64_t got = 0;
+    text[0] = '\0';
+    if (is_standard(path)) {
+        goto done;
+    }
+    GA_TRY(ga__input_open(s->context, path, false, &input));
+    GA_TRY(ga__input_peek(s->context, input, size - 1, &data, &got));
+    memcpy(text, data, (size_t)got);
+    text[got] = '\0';
+done:
+    ga__input_close(s->context, input);
+    return status;
+}

@@ -82,7 +82,7 @@ int generate_check(session *s)
 
 static ga_status list_models(void)
 {
-    for (const ga_model_info *m = ga_generate_models(NULL); m->name; m++) {
+    for (const ga_generator_info *m = ga_generate_models(NULL); m->name; m++) {
         printf("%s\t%s\n", m->name, m->summary);
     }
     return GA_OK;

@@ -21,9 +21,7 @@ static const option rows[] = {
       .help = "gradient of y, for --return grad_NAME" },
     { "precision", 0, OPTION_WORD, AT(precision), .help = "f32 (default), or everything in f64",
       .words = precision_words },
-    { "backend", 0, OPTION_WORD, AT(backend),
-      .help = "instructions to use (default: $GRAPHATTN_BACKEND, else the best there are)",
-      .words = backend_words },
+    BACKEND_ROW,
     { "list", 0, OPTION_SWITCH, AT(list_methods),
       .help = "list the layers, their parameters and tensors, or those of NAME" },
     { 0 }
@@ -106,32 +104,13 @@ int layer_check(session *s)
 
 /* ---- the list ---- */
 
-static const char *const type_names[] = {
-    [GA_PARAMETER_BOOL] = "bool", [GA_PARAMETER_INT] = "int",           [GA_PARAMETER_REAL] = "float",
-    [GA_PARAMETER_WORD] = "word", [GA_PARAMETER_INT_LIST] = "int list",
-};
-
-static ga_status list_parameter(session *s, const ga_layer *layer, const ga_parameter *p, ga__output *out)
-{
-    ga_status status = GA_OK;
-    GA_TRY(ga__output_print(s->context, out, "%s\tparameter\t%s\t%s\t%s\t", layer->name, p->name,
-                            type_names[p->type], p->initial ? p->initial : ""));
-    GA_TRY(ga__output_print(s->context, out, "%s", p->range ? p->range : ""));
-    for (int i = 0; p->type == GA_PARAMETER_WORD && p->words[i]; i++) {
-        GA_TRY(ga__output_print(s->context, out, "%s%s", i ? "|" : "", p->words[i]));
-    }
-    status = ga__output_print(s->context, out, "\t%s\n", p->help);
-done:
-    return status;
-}
-
 static ga_status list_layer(session *s, const ga_layer *layer, ga__output *out)
 {
     ga_status status = GA_OK;
     GA_TRY(ga__output_print(s->context, out, "%s\tlayer\t%s\t\t\t\t%s\n", layer->name, layer->name,
                             layer->summary));
     for (const ga_parameter *p = layer->parameters; p && p->name; p++) {
-        GA_TRY(list_parameter(s, layer, p, out));
+        GA_TRY(print_parameter(s, layer->name, p, out));
     }
     for (const ga_tensor_slot *t = layer->tensors; t && t->name; t++) {
         GA_TRY(ga__output_print(s->context, out, "%s\ttensor\t%s\t%s\t%s\t\t%s\n", layer->name, t->name,
@@ -164,48 +143,6 @@ done:
 
 /* ---- a run ---- */
 
-/* The edges of a format that keeps no order of lines, by source. */
-static ga_status spread_graph(session *s, edge_file *file)
-{
-    ga_status status = GA_OK;
-    ga_csr out = ga_graph_out(file->graph);
-    const uint64_t *ids = ga_graph_ids(file->graph);
-    GA_TRY(GA_NEW(s->context, out.nonzeros, &file->keys));
-    GA_TRY(GA_NEW(s->context, out.nonzeros, &file->queries));
-    if (out.weights) {
-        GA_TRY(GA_NEW(s->context, out.nonzeros, &file->weights));
-    }
-    for (int64_t i = 0; i < out.rows; i++) {
-        for (int64_t e = out.offsets[i]; e < out.offsets[i + 1]; e++) {
-            uint32_t j = out.targets[e];
-            file->keys[e] = ids ? (int64_t)ids[i] : i;
-            file->queries[e] = ids ? (int64_t)ids[j] : (int64_t)j;
-            if (out.weights) {
-                file->weights[e] = (double)out.weights[e];
-            }
-        }
-    }
-    file->rows = (ga_edge_rows){ .name = s->is.graph,
-                                 .count = out.nonzeros,
-                                 .keys = file->keys,
-                                 .queries = file->queries,
-                                 .weights = file->weights };
-done:
-    return status;
-}
-
-static ga_status read_graph_edges(session *s, edge_file *file)
-{
-    ga_status status = GA_OK;
-    file->weighted = true;
-    GA_TRY(read_edges(s, s->is.graph, file));
-    if (file->graph) {
-        GA_TRY(spread_graph(s, file));
-    }
-done:
-    return status;
-}
-
 ga_status layer_run(session *s)
 {
     ga_status status = GA_OK;
@@ -222,7 +159,7 @@ ga_status layer_run(session *s)
     GA_TRY(read_tensor(s, s->is.features, &features));
     GA_TRY(read_tensor(s, s->is.grad_output, &grad));
     if (s->is.graph && ga_layer_find(s->operands[0])->takes_graph) {
-        GA_TRY(read_graph_edges(s, &file));
+        GA_TRY(read_graph_edges(s, s->is.graph, &file));
         call.edges = &file.rows;
     }
     call.features = features;

@@ -4,9 +4,15 @@ graphattn_SOURCES = \
 	cli/attend.c \
 	cli/bench.c \
 	cli/bench.h \
+	cli/bench_crossover.c \
 	cli/bench_dense.c \
 	cli/bench_sparse.c \
+	cli/bench_variants.c \
+	cli/block.c \
+	cli/carry.c \
+	cli/carry.h \
 	cli/convert.c \
+	cli/curves.c \
 	cli/degree_matrices.c \
 	cli/files.c \
 	cli/generate.c \
@@ -15,22 +21,29 @@ graphattn_SOURCES = \
 	cli/info.c \
 	cli/layer.c \
 	cli/main.c \
+	cli/maps.c \
 	cli/mask.c \
+	cli/node_data.c \
+	cli/node_data.h \
 	cli/options.c \
 	cli/options.h \
 	cli/output.c \
 	cli/parse.c \
+	cli/predict.c \
 	cli/progress.c \
 	cli/realize.c \
 	cli/rescale.c \
 	cli/rescaling.c \
 	cli/rewire.c \
 	cli/sample.c \
+	cli/sample_methods.c \
+	cli/sample_methods.h \
 	cli/session.c \
 	cli/session.h \
 	cli/signals.c \
 	cli/suggest.c \
 	cli/tensors.c \
+	cli/train.c \
 	cli/usage.c \
 	cli/variants.c
 graphattn_LDADD = libgraphattn-core.la

@@ -54,6 +54,8 @@ const settings default_settings = {
     .kv_heads = -1,
     .pixels = 1024,
     .scale = NAN,
+    .split_seed = -1,
+    .stage = -1,
 };
 
 static const option general_rows[] = {

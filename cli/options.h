@@ -19,10 +19,10 @@ typedef struct settings {
     bool in_edges, in_place;                                                      /* writing */
     bool steer, keep_ids, list_methods, all_violations, keep_duplicates, torus;
     bool list_options, list_commands;
-    bool causal, cab;
+    bool causal, cab, decode;
     int progress, loops, multi, from, to, objective, rounding, balance, preserve,
-        label_bins; /* index of the word */
-    int task;       /* of bench: index of the word */
+        label_bins;   /* index of the word */
+    int task, family; /* of bench: index of the word */
     bool limits;
     const char *bench_graph;
     int64_t threads, max_memory, max_nodes, max_edges;
@@ -39,13 +39,24 @@ typedef struct settings {
     double scale; /* NAN = not given */
     word_list set, tensor, returned;
     const char *q, *k, *v, *graph, *pattern, *normaliser, *grad_output, *features;
+    const char *model, *train_index, *val_index, *test_index, *split, *save_split, *save, *load;
+    const char *log, *plot, *checkpoint, *resume, *logits, *index;
+    int64_t split_seed; /* -1 = --seed */
+    int64_t stage;      /* of embed; -1 = the last */
     const char *jdm, *dcm, *out_jdm, *out_dcm, *target_dcm, *plan_jdm;
+    struct {
+        const char *alpha, *backward, *direction, *fanout, *forward, *induced, *jump, *jump_weight, *mode,
+            *probability, *restart, *side, *start, *tolerance, *walkers;
+    } of_method; /* parameters of sample's methods as text */
+    bool renumber;
+    const char *out_features;
 } settings;
 
 extern const settings default_settings;
 
 typedef enum option_kind {
     OPTION_SWITCH, /* --name, --name=yes, --name=no */
+    OPTION_TRUTH,  /* the same, kept as the text "true" or "false" */
     OPTION_WORD,   /* one of a list */
     OPTION_INTEGER,
     OPTION_UNSIGNED, /* 64 bits */

@@ -35,10 +35,9 @@ static spelling spelled(const option *o, bool by_letter)
     return s;
 }
 
-static int set_switch(parsing *p, const option *o, const spelling *s, const char *value)
+static int set_switch(parsing *p, const spelling *s, const char *value, bool *to)
 {
     static const char *const yes[] = { "yes", "true", "1" }, *const no[] = { "no", "false", "0" };
-    bool *to = (bool *)((char *)p->values + o->at);
     for (int i = 0; value && i < 3; i++) {
         if (strcmp(value, yes[i]) == 0 || strcmp(value, no[i]) == 0) {
             *to = strcmp(value, yes[i]) == 0;
@@ -50,6 +49,14 @@ static int set_switch(parsing *p, const option *o, const spelling *s, const char
     }
     *to = true;
     return 0;
+}
+
+static int set_truth(parsing *p, const option *o, const spelling *s, const char *value)
+{
+    bool truth = false;
+    int bad = set_switch(p, s, value, &truth);
+    *(const char **)((char *)p->values + o->at) = truth ? "true" : "false";
+    return bad;
 }
 
 static const char *word_at(const void *user, int i)
@@ -198,7 +205,8 @@ void free_lists(settings *values)
 static int set_value(parsing *p, const option *o, const spelling *s, const char *value)
 {
     switch (o->kind) {
-    case OPTION_SWITCH: return set_switch(p, o, s, value);
+    case OPTION_SWITCH: return set_switch(p, s, value, (bool *)((char *)p->values + o->at));
+    case OPTION_TRUTH: return set_truth(p, o, s, value);
     case OPTION_WORD: return set_word(p, o, s, value);
     case OPTION_INTEGER: return set_integer(p, o, s, value);
     case OPTION_UNSIGNED: return set_unsigned(p, o, s, value);
@@ -275,10 +283,15 @@ static const option *find_letter(const command *what, char letter)
 
 /* ---- words ---- */
 
+static bool is_switch(const option *o)
+{
+    return o->kind == OPTION_SWITCH || o->kind == OPTION_TRUTH;
+}
+
 /* The value of an option that needs one: what stands in the same word, or the next word. */
 static int take_value(parsing *p, const option *o, const spelling *s, const char *value)
 {
-    if (!value && o->kind != OPTION_SWITCH) {
+    if (!value && !is_switch(o)) {
         if (p->at + 1 >= p->count) {
             return usage_error(&p->asking, "%s needs a value", s->text);
         }
@@ -317,9 +330,9 @@ static int parse_letters(parsing *p, const char *letters)
                                *letters);
         }
         spelling s = spelled(o, true);
-        bool is_switch = o->kind == OPTION_SWITCH;
-        int bad = take_value(p, o, &s, !is_switch && letters[1] ? letters + 1 : NULL);
-        if (bad || !is_switch) {
+        bool alone = is_switch(o);
+        int bad = take_value(p, o, &s, !alone && letters[1] ? letters + 1 : NULL);
+        if (bad || !alone) {
             return bad;
         }
     }

@@ -1,13 +1,13 @@
-/* sample.c - graphattn sample: matrices, rescaling, realisation and random swaps in one. */
+/* sample.c - graphattn sample: matrices, rescaling, realisation and random swaps in one, or a selection of nodes. */
 #include "config.h"
 
-#include <string.h>
-
-#include "cli/session.h"
+#include "cli/carry.h"
+#include "cli/sample_methods.h"
 
 static const option rows[] = {
     { "method", 0, OPTION_TEXT, AT(method), "NAME", .help = "how to sample (default: jdm)" },
-    { "list-methods", 0, OPTION_SWITCH, AT(list_methods), .help = "list the methods and end" },
+    { "list-methods", 0, OPTION_SWITCH, AT(list_methods),
+      .help = "list the methods with their parameters and end" },
     { "edges", 0, OPTION_INTEGER, AT(edges), "M",
       .help = "wanted number of edges, in place of --ratio: the ratio is M over the graph's edges",
       .low = 1 },
@@ -17,34 +17,21 @@ static const option rows[] = {
       .help = "deviations and their bounds, as rows name and value" },
     { "json", 0, OPTION_SWITCH, AT(json), .help = "the report as JSON" },
     { "labels", 0, OPTION_TEXT, AT(labels), "FILE",
-      .help = "one integer for every node, in the order of ids; edges between labels are scaled, too" },
+      .help = "one integer for every node, in the order of ids; jdm: edges between labels are scaled, too" },
     { "out-labels", 0, OPTION_TEXT, AT(out_labels), "FILE",
       .help = "where the labels of the sample's nodes go" },
-    { "keep-ids", 0, OPTION_SWITCH, AT(keep_ids), .help = "nodes keep the ids of those that they stand for" },
+    { "features", 0, OPTION_TEXT, AT(features), "FILE",
+      .help = "features of every node, in the order of ids: .npy or Matrix Market" },
+    { "out-features", 0, OPTION_TEXT, AT(out_features), "FILE",
+      .help = "where the features of the sample's nodes go, in the same format" },
+    { "keep-ids", 0, OPTION_SWITCH, AT(keep_ids),
+      .help = "jdm: nodes keep the ids of those that they stand for" },
+    { "renumber", 0, OPTION_SWITCH, AT(renumber),
+      .help = "nodes get the ids 0, 1, 2, ... in ascending order of their own (jdm: always)" },
+    { "weights", 0, OPTION_SWITCH, AT(weights), .help = "keep weights (third column); not with jdm" },
     { 0 }
 };
 const option_group sample_options = { "Sample", rows };
-
-static const char *method_at(const void *user, int i)
-{
-    int count;
-    const ga_method_info *methods = ga_sample_methods(&count);
-    (void)user;
-    return i < count ? methods[i].name : NULL;
-}
-
-static int check_method(const session *s)
-{
-    const char *name, *wanted = s->is.method;
-    for (int i = 0; (name = method_at(NULL, i)) != NULL; i++) {
-        if (strcmp(name, wanted) == 0) {
-            return 0;
-        }
-    }
-    const char *near = nearest_word(wanted, method_at, NULL);
-    return near ? usage_error(s, "unknown method \"%s\"; did you mean %s?", wanted, near)
-                : usage_error(s, "no method \"%s\" in this release; --list-methods lists them", wanted);
-}
 
 int sample_check(session *s)
 {
@@ -52,9 +39,9 @@ int sample_check(session *s)
     if (is->list_methods) {
         return 0;
     }
-    int bad = check_method(s);
+    int bad = check_size(s);
     if (!bad) {
-        bad = check_size(s);
+        bad = check_method(s);
     }
     if (bad) {
         return bad;
@@ -65,11 +52,17 @@ int sample_check(session *s)
     if (is->out_labels && !is->labels) {
         return usage_error(s, "--out-labels needs --labels");
     }
+    if (!is->out_features != !is->features) {
+        return usage_error(s, is->features ? "--features needs --out-features"
+                                           : "--out-features needs --features");
+    }
     reads(s, input_path(s));
     reads(s, is->labels);
+    reads(s, is->features);
     writes(s, is->output);
     writes(s, is->map);
     writes(s, is->out_labels);
+    writes(s, is->out_features);
     writes(s, is->report);
     bad = check_target(s);
     return bad ? bad : check_graph_output(s);
@@ -77,7 +70,8 @@ int sample_check(session *s)
 
 typedef struct job {
     ga_graph *graph, *sample;
-    int64_t *labels, *donors;
+    int64_t *labels, *donors, *stream;
+    feature_rows features;
     ga_sample_report report;
 } job;
 
@@ -137,25 +131,38 @@ done:
     return status;
 }
 
-static ga_status list_methods(void)
+static ga_status write_features(session *s, const void *user, const char *path)
 {
-    int count;
-    const ga_method_info *methods = ga_sample_methods(&count);
-    for (int i = 0; i < count; i++) {
-        printf("%s\t%s\n", methods[i].name, methods[i].summary);
-    }
-    return GA_OK;
+    const job *j = user;
+    return write_feature_rows(s, &j->features, j->donors, ga_graph_nodes(j->sample), path);
+}
+
+/* Method and parameters are looked at before anything is read. */
+static ga_status check_first(session *s, const ga_sample_options *options)
+{
+    ga_status status = ga_sample_check(s->context, options);
+    s->wrong_usage = status == GA_INVALID;
+    return status;
 }
 
 static ga_status draw(session *s, job *j)
 {
     ga_status status = GA_OK;
     ga_sample_options o = GA_SAMPLE_OPTIONS_INIT;
+    ga_named_text given[METHOD_PARAMETERS];
+    ga_read_report found;
     o.method = s->is.method;
     o.rescale = rescale_settings(s);
     o.rewire = rewire_settings(s, 0);
     o.keep_ids = s->is.keep_ids;
-    GA_TRY(read_graph(s, &j->graph, NULL, &j->labels));
+    o.renumber = s->is.renumber;
+    o.parameters = given;
+    o.parameter_count = method_parameters(s, given);
+    GA_TRY(check_first(s, &o));
+    GA_TRY(read_graph(s, &j->graph, &found, &j->labels));
+    GA_TRY(read_stream(s, j->graph, found.format, &j->stream, &o.stream_count));
+    o.stream = j->stream;
+    GA_TRY(read_feature_rows(s, j->graph, &j->features));
     if (s->is.edges >= 0) {
         int64_t edges = ga_graph_edges(j->graph);
         if (edges == 0) {
@@ -177,15 +184,18 @@ ga_status sample_run(session *s)
     writer writers[] = { { s->is.output, write_sample },
                          { s->is.map, write_map },
                          { s->is.out_labels, write_labels },
+                         { s->is.out_features, write_features },
                          { s->is.report, write_report } };
     if (s->is.list_methods) {
-        return list_methods();
+        return list_methods(s);
     }
     GA_TRY(draw(s, &j));
-    status = write_all(s, writers, 4, &j);
+    status = write_all(s, writers, sizeof writers / sizeof *writers, &j);
 done:
     ga_sample_report_clear(s->context, &j.report);
+    free_feature_rows(s, &j.features);
     ga_free(s->context, j.donors);
+    ga_free(s->context, j.stream);
     ga_free(s->context, j.labels);
     ga_graph_destroy(s->context, j.sample);
     ga_graph_destroy(s->context, j.graph);

@@ -84,6 +84,10 @@ ga_status commit_files(session *s);
 /* Removes what was staged and not committed. */
 void drop_files(session *s);
 
+/* The first characters of a file, decompressed, at most size - 1 of them as a string; "" for standard input, which cannot be
+ * read twice. */
+ga_status read_start(session *s, const char *path, char *text, int64_t size);
+
 /* ---- graphs (graphs.c) ---- */
 
 /* The first operand, "-" if there is none. */
@@ -128,7 +132,9 @@ bool split_pair(const char *text, const char **value);
 /* All of a list are pairs: 0, or EXIT_USAGE after a message. */
 int check_pairs(const session *s, const char *flag, const word_list *list);
 /* The name of a pair. Returns owned. */
-ga_status pair_name(session *s, const char *text, char **name);
+ga_status pair_name(session *s, const char *text, const char **name);
+/* OWNER<TAB>parameter<TAB>NAME<TAB>TYPE<TAB>DEFAULT<TAB>RANGE<TAB>HELP */
+ga_status print_parameter(session *s, const char *owner, const ga_parameter *p, ga__output *out);
 /* Reads .npy or, by suffix, one that is gzip'ed; NULL path gives NULL. Returns owned. */
 ga_status read_tensor(session *s, const char *path, DLTensor **tensor);
 ga_status write_tensor(session *s, const DLTensor *tensor, const char *path);
@@ -141,6 +147,8 @@ typedef struct edge_file {
     ga_graph *graph; /* instead of rows: formats that keep no order of lines */
 } edge_file;
 ga_status read_edges(session *s, const char *path, edge_file *file);
+/* The same with weights, and as rows whatever the format. */
+ga_status read_graph_edges(session *s, const char *path, edge_file *file);
 void free_edges(session *s, edge_file *file);
 /* --set and --tensor. */
 typedef struct named_inputs {
@@ -164,6 +172,12 @@ void free_inputs(session *s, attend_inputs *inputs);
 /* The words of --backend, and what becomes of it and of $GRAPHATTN_BACKEND (attend.c): 0, or EXIT_USAGE after a
  * message; the context's kernels. */
 extern const char *const backend_words[];
+#define BACKEND_ROW \
+    { \
+        "backend", 0, OPTION_WORD, AT(backend), \
+            .help = "instructions to use (default: $GRAPHATTN_BACKEND, else the best there are)", \
+            .words = backend_words \
+    }
 int check_backend(const session *s);
 ga_status set_backend(session *s);
 /* Outputs of a call: the main one by --output, the others by --return. Names the files by writes(). */
@@ -172,6 +186,28 @@ void writes_outputs(session *s);
 ga_status name_outputs(session *s, const char *main, ga_named_tensor **wanted);
 ga_status write_outputs(session *s, const ga_named_tensor *wanted);
 void free_outputs(session *s, ga_named_tensor *wanted);
+/* ---- blocks and analyses (block.c): rows of a table, named by the operand ---- */
+
+/* A call of one of them from --set, --tensor, --grad-output and --precision. */
+typedef struct row_call {
+    ga_block_call call;
+    named_inputs named;
+    DLTensor *grad;
+} row_call;
+/* NULL if there is none of that name. */
+const ga_block *find_row(const ga_block *const *table, const char *name);
+/* 0 when the operand is in the table, or missing beside --list; else EXIT_USAGE after a message. */
+int check_row(const session *s, const char *kind, const ga_block *const *table);
+/* Likewise of the options; names the inputs by reads(). */
+int check_row_inputs(session *s);
+/* Names the files of --return by writes(). */
+void writes_returned(session *s);
+/* The table, or the row of the operand, on --output. */
+ga_status list_rows(session *s, const char *kind, const ga_block *const *table);
+ga_status read_row_call(session *s, row_call *in);
+void free_row_call(session *s, row_call *in);
+/* Writes the outputs of --return, wanted[1], ..., that go to standard output, or those that do not. */
+ga_status write_returned(session *s, const ga_named_tensor *wanted, bool to_standard);
 /* 0 when there is a variant of that name, else EXIT_USAGE after a message. */
 int check_variant(const session *s);
 
@@ -207,8 +243,18 @@ int sample_check(session *s);
 ga_status sample_run(session *s);
 int attend_check(session *s);
 ga_status attend_run(session *s);
+int block_check(session *s);
+ga_status block_run(session *s);
+int maps_check(session *s);
+ga_status maps_run(session *s);
 int layer_check(session *s);
 ga_status layer_run(session *s);
+int train_check(session *s);
+ga_status train_run(session *s);
+int predict_check(session *s);
+ga_status predict_run(session *s);
+int embed_check(session *s);
+ga_status embed_run(session *s);
 int variants_check(session *s);
 ga_status variants_run(session *s);
 int mask_check(session *s);
@@ -219,7 +265,9 @@ int help_check(session *s);
 ga_status help_run(session *s);
 
 extern const option_group convert_options, generate_options, matrix_options, rescale_options, realize_options,
-    rewire_options, sample_options, bench_options, help_options, attend_options, call_options,
-    attend_result_options, variants_options, mask_options, layer_options, layer_result_options;
+    rewire_options, sample_options, classical_options, bench_options, help_options, attend_options,
+    call_options, attend_result_options, variants_options, mask_options, layer_options, layer_result_options,
+    block_options, block_result_options, maps_options, train_options, train_result_options, predict_options,
+    embed_options;
 
 #endif

@@ -29,14 +29,43 @@ int check_pairs(const session *s, const char *flag, const word_list *list)
     return 0;
 }
 
-ga_status pair_name(session *s, const char *text, char **name)
+/* The characters from .. end - 1. Returns owned. */
+static ga_status copy_part(session *s, const char *from, const char *end, const char **out)
 {
-    size_t length = strcspn(text, "=");
-    ga_status status = ga_alloc(s->context, (int64_t)length + 1, 1, name);
+    char *copy = NULL;
+    size_t length = (size_t)(end - from);
+    ga_status status = ga_alloc(s->context, (int64_t)length + 1, 1, &copy);
     if (status == GA_OK) {
-        memcpy(*name, text, length);
-        (*name)[length] = '\0';
+        memcpy(copy, from, length);
+        copy[length] = '\0';
+        *out = copy;
     }
+    return status;
+}
+
+ga_status pair_name(session *s, const char *text, const char **name)
+{
+    return copy_part(s, text, text + strcspn(text, "="), name);
+}
+
+/* ---- a row of a list ---- */
+
+static const char *const type_names[] = {
+    [GA_PARAMETER_BOOL] = "bool", [GA_PARAMETER_INT] = "int",           [GA_PARAMETER_REAL] = "float",
+    [GA_PARAMETER_WORD] = "word", [GA_PARAMETER_INT_LIST] = "int list",
+};
+
+ga_status print_parameter(session *s, const char *owner, const ga_parameter *p, ga__output *out)
+{
+    ga_status status = GA_OK;
+    GA_TRY(ga__output_print(s->context, out, "%s\tparameter\t%s\t%s\t%s\t", owner, p->name,
+                            type_names[p->type], p->initial ? p->initial : ""));
+    GA_TRY(ga__output_print(s->context, out, "%s", p->range ? p->range : ""));
+    for (int i = 0; p->type == GA_PARAMETER_WORD && p->words[i]; i++) {
+        GA_TRY(ga__output_print(s->context, out, "%s%s", i ? "|" : "", p->words[i]));
+    }
+    status = ga__output_print(s->context, out, "\t%s\n", p->help);
+done:
     return status;
 }
 
@@ -180,6 +209,50 @@ ga_status read_edges(session *s, const char *path, edge_file *file)
     return ga_graph_read(s->context, path, &options, &file->graph, NULL);
 }
 
+/* The edges of a format that keeps no order of lines, by source. */
+static ga_status spread_graph(session *s, const char *path, edge_file *file)
+{
+    ga_status status = GA_OK;
+    ga_csr out = ga_graph_out(file->graph);
+    const uint64_t *ids = ga_graph_ids(file->graph);
+    GA_TRY(GA_NEW(s->context, out.nonzeros, &file->keys));
+    GA_TRY(GA_NEW(s->context, out.nonzeros, &file->queries));
+    if (out.weights) {
+        GA_TRY(GA_NEW(s->context, out.nonzeros, &file->weights));
+    }
+    for (int64_t i = 0; i < out.rows; i++) {
+        for (int64_t e = out.offsets[i]; e < out.offsets[i + 1]; e++) {
+            uint32_t j = out.targets[e];
+            file->keys[e] = ids ? (int64_t)ids[i] : i;
+            file->queries[e] = ids ? (int64_t)ids[j] : (int64_t)j;
+            if (out.weights) {
+                file->weights[e] = (double)out.weights[e];
+            }
+        }
+    }
+    file->rows = (ga_edge_rows){ .name = path,
+                                 .count = out.nonzeros,
+                                 .keys = file->keys,
+                                 .queries = file->queries,
+                                 .weights = file->weights };
+    ga_graph_destroy(s->context, file->graph);
+    file->graph = NULL;
+done:
+    return status;
+}
+
+ga_status read_graph_edges(session *s, const char *path, edge_file *file)
+{
+    ga_status status = GA_OK;
+    file->weighted = true;
+    GA_TRY(read_edges(s, path, file));
+    if (file->graph) {
+        GA_TRY(spread_graph(s, path, file));
+    }
+done:
+    return status;
+}
+
 void free_edges(session *s, edge_file *file)
 {
     ga_free(s->context, file->keys);
@@ -252,22 +325,55 @@ int check_inputs(session *s)
     return bad;
 }
 
+/* The comma in "a=1,b=2" behind which another pair begins; NULL when there is none. A list as in "fanout=10,5" is one
+ * value. */
+static const char *next_pair(const char *text)
+{
+    for (const char *comma = strchr(text, ','); comma; comma = strchr(comma + 1, ',')) {
+        size_t name = strspn(comma + 1, "abcdefghijklmnopqrstuvwxyz_0123456789");
+        if (name > 0 && comma[1 + name] == '=') {
+            return comma;
+        }
+    }
+    return NULL;
+}
+
+/* Adds the pairs of one --set. */
+static ga_status read_set(session *s, const char *text, int64_t *room, named_inputs *in)
+{
+    ga_status status = GA_OK;
+    for (const char *end; text; text = end ? end + 1 : NULL) {
+        end = next_pair(text);
+        if (in->parameter_count == *room) {
+            int64_t more = *room ? 2 * *room : 16;
+            GA_TRY(ga__resize(s->context, *room, more, sizeof *in->parameters, &in->parameters));
+            *room = more;
+        }
+        const char *equals = strchr(text, '=');
+        ga_named_text *p = &in->parameters[in->parameter_count];
+        *p = (ga_named_text){ .name = NULL };
+        in->parameter_count++;
+        GA_TRY(copy_part(s, text, equals, &p->name));
+        GA_TRY(copy_part(s, equals + 1, end ? end : text + strlen(text), &p->value));
+    }
+done:
+    return status;
+}
+
 ga_status read_named(session *s, named_inputs *in)
 {
     ga_status status = GA_OK;
     const word_list *set = &s->is.set, *tensor = &s->is.tensor;
-    GA_TRY(GA_NEW_ZERO(s->context, set->count, &in->parameters));
+    int64_t room = 0;
     for (int i = 0; i < set->count; i++) {
-        ga_named_text *p = &in->parameters[in->parameter_count++];
-        (void)split_pair(set->words[i], &p->value);
-        GA_TRY(pair_name(s, set->words[i], (char **)&p->name));
+        GA_TRY(read_set(s, set->words[i], &room, in));
     }
     GA_TRY(GA_NEW_ZERO(s->context, tensor->count, &in->tensors));
     for (int i = 0; i < tensor->count; i++) {
         const char *path;
         ga_named_tensor *t = &in->tensors[in->tensor_count++];
         (void)split_pair(tensor->words[i], &path);
-        GA_TRY(pair_name(s, tensor->words[i], (char **)&t->name));
+        GA_TRY(pair_name(s, tensor->words[i], &t->name));
         GA_TRY(read_tensor(s, path, &t->tensor));
     }
 done:
@@ -309,6 +415,7 @@ void free_named(session *s, named_inputs *in)
 {
     for (int64_t i = 0; i < in->parameter_count; i++) {
         ga_free(s->context, (void *)in->parameters[i].name);
+        ga_free(s->context, (void *)in->parameters[i].value);
     }
     for (int64_t i = 0; i < in->tensor_count; i++) {
         ga_free(s->context, (void *)in->tensors[i].name);

@@ -43,14 +43,30 @@ static void print_wrapped(const char *text, int at)
     }
 }
 
+/* Prints as much of a long list of words as fits behind column at and ends the line; gives the rest. */
+static const char *print_words(const char *words, int at)
+{
+    int cut = WIDTH - at;
+    while (cut > 1 && words[cut - 1] != '|') {
+        cut--;
+    }
+    printf("%.*s\n%*s", cut, words, COLUMN / 2, "");
+    return words + cut;
+}
+
 static void print_option(const option *o)
 {
-    char argument[128], spelling[256];
+    char argument[256];
     argument_text(o, argument, sizeof argument);
+    const char *rest = argument;
     int letter = o->letter ? o->letter : ' ';
-    int at = snprintf(spelling, sizeof spelling, "  %c%c%c --%s%s%s", o->letter ? '-' : ' ', letter,
-                      o->letter ? ',' : ' ', o->name, argument[0] ? "=" : "", argument);
-    fputs(spelling, stdout);
+    int at = printf("  %c%c%c --%s%s", o->letter ? '-' : ' ', letter, o->letter ? ',' : ' ', o->name,
+                    argument[0] ? "=" : "");
+    while (at + (int)strlen(rest) > WIDTH) {
+        rest = print_words(rest, at);
+        at = COLUMN / 2;
+    }
+    at += printf("%s", rest);
     print_wrapped(o->help, at);
 }
 

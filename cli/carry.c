@@ -1,0 +1,158 @@
+/* carry.c - features of nodes that a sample takes over from the nodes it stands for. */
+#include "config.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cli/carry.h"
+
+/* ---- reading ---- */
+
+enum { BANNER = 64 };
+#define MOST_EXACT 16777216 /* integers up to here are kept by 32-bit floats */
+
+/* The first line where the file is a Matrix Market one, else ""; standard input is .npy. */
+static ga_status read_banner(session *s, const char *path, char banner[BANNER])
+{
+    static const char magic[] = "%%MatrixMarket";
+    ga_status status = read_start(s, path, banner, BANNER);
+    banner[strncmp(banner, magic, strlen(magic)) == 0 ? strcspn(banner, "\r\n") : 0] = '\0';
+    return status;
+}
+
+static ga_status read_market(session *s, const char *path, const char *banner, feature_rows *rows)
+{
+    ga_status status = GA_OK;
+    GA_TRY(ga_market_read(s->context, path, &rows->sparse));
+    rows->integer = rows->sparse.values && strcasestr(banner, " integer");
+    for (int64_t i = 0; rows->integer && i < rows->sparse.offsets[rows->sparse.rows]; i++) {
+        if (fabsf(rows->sparse.values[i]) >= MOST_EXACT) {
+            GA_TRY(complain(s, GA_UNSUPPORTED, "%s: integer %.0f, expected ones below 2^24", path,
+                            (double)rows->sparse.values[i]));
+        }
+    }
+done:
+    return status;
+}
+
+ga_status read_feature_rows(session *s, const ga_graph *graph, feature_rows *rows)
+{
+    ga_status status = GA_OK;
+    const char *path = s->is.features;
+    int64_t nodes = ga_graph_nodes(graph), found;
+    char banner[BANNER];
+    if (!path) {
+        goto done;
+    }
+    GA_TRY(read_banner(s, path, banner));
+    if (banner[0]) {
+        GA_TRY(read_market(s, path, banner, rows));
+        found = rows->sparse.rows;
+    } else {
+        GA_TRY(ga_npy_read(s->context, path, true, &rows->dense));
+        found = rows->dense->ndim > 0 ? rows->dense->shape[0] : 1;
+    }
+    if (found != nodes) {
+        GA_TRY(complain(s, GA_FORMAT, "%s: %lld rows, expected one for each of the %lld nodes", path,
+                        (long long)found, (long long)nodes));
+    }
+done:
+    return status;
+}
+
+void free_feature_rows(session *s, feature_rows *rows)
+{
+    ga_tensor_destroy(s->context, rows->dense);
+    ga_sparse_clear(s->context, &rows->sparse);
+    rows->dense = NULL;
+}
+
+/* ---- writing ---- */
+
+static ga_status write_dense(session *s, const DLTensor *from, const int64_t *donors, int64_t count,
+                             const char *at)
+{
+    ga_status status = GA_OK;
+    DLTensor *taken = NULL;
+    int64_t *shape = NULL, size = from->dtype.bits / 8;
+    int axes = from->ndim > 0 ? from->ndim : 1;
+    GA_TRY(GA_NEW(s->context, axes, &shape));
+    shape[0] = count;
+    for (int i = 1; i < axes; i++) {
+        shape[i] = from->shape[i];
+        size *= shape[i];
+    }
+    GA_TRY(ga_tensor_create(s->context, from->dtype, axes, shape, &taken));
+    for (int64_t i = 0; i < count && size > 0; i++) { /* .npy is read in C order */
+        memcpy((char *)taken->data + i * size, (const char *)from->data + donors[i] * size, (size_t)size);
+    }
+    status = ga_npy_write(s->context, taken, at);
+done:
+    ga_tensor_destroy(s->context, taken);
+    ga_free(s->context, shape);
+    return status;
+}
+
+/* As ga_market_write does, but for the field. */
+static ga_status write_integers(session *s, const ga_sparse *m, const char *at)
+{
+    ga_status status = GA_OK;
+    ga__output *output = NULL;
+    GA_TRY(ga__output_open(s->context, at, true, &output));
+    GA_TRY(ga__output_print(s->context, output,
+                            "%%%%MatrixMarket matrix coordinate integer general\n%lld %lld %lld\n",
+                            (long long)m->rows, (long long)m->columns, (long long)m->offsets[m->rows]));
+    for (int64_t row = 0; row < m->rows; row++) {
+        for (int64_t i = m->offsets[row]; i < m->offsets[row + 1]; i++) {
+            GA_TRY(ga__output_print(s->context, output, "%lld %lld %lld\n", (long long)row + 1,
+                                    (long long)m->indices[i] + 1, (long long)m->values[i]));
+        }
+    }
+    status = ga__output_commit(s->context, output);
+    output = NULL;
+done:
+    ga__output_abort(s->context, output);
+    return status;
+}
+
+static ga_status write_sparse(session *s, const feature_rows *rows, const int64_t *donors, int64_t count,
+                              const char *at)
+{
+    const ga_sparse *from = &rows->sparse;
+    ga_status status = GA_OK;
+    ga_sparse taken = { .rows = count, .columns = from->columns };
+    GA_TRY(GA_NEW(s->context, count + 1, &taken.offsets));
+    taken.offsets[0] = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t length = from->offsets[donors[i] + 1] - from->offsets[donors[i]];
+        taken.offsets[i + 1] = taken.offsets[i] + length;
+    }
+    GA_TRY(GA_NEW(s->context, taken.offsets[count], &taken.indices));
+    if (from->values) {
+        GA_TRY(GA_NEW(s->context, taken.offsets[count], &taken.values));
+    }
+    for (int64_t i = 0; i < count; i++) {
+        size_t length = (size_t)(taken.offsets[i + 1] - taken.offsets[i]);
+        int64_t first = from->offsets[donors[i]];
+        memcpy(taken.indices + taken.offsets[i], from->indices + first, length * sizeof *taken.indices);
+        if (from->values) {
+            memcpy(taken.values + taken.offsets[i], from->values + first, length * sizeof *taken.values);
+        }
+    }
+    status = rows->integer ? write_integers(s, &taken, at) : ga_market_write(s->context, &taken, at);
+done:
+    ga_sparse_clear(s->context, &taken);
+    return status;
+}
+
+ga_status write_feature_rows(session *s, const feature_rows *rows, const int64_t *donors, int64_t count,
+                             const char *path)
+{
+    const char *at;
+    ga_status status = place(s, path, &at);
+    if (status != GA_OK) {
+        return status;
+    }
+    return rows->dense ? write_dense(s, rows->dense, donors, count, at)
+                       : write_sparse(s, rows, donors, count, at);
+}
