@@ -9,9 +9,16 @@ cli_tests = \
 	tests/cli/faults-usage.sh \
 	tests/cli/faults-attend.sh \
 	tests/cli/golden.sh \
+	tests/cli/classical.sh \
 	tests/cli/attend.sh \
 	tests/cli/golden-attention.sh \
+	tests/cli/decode.sh \
+	tests/cli/crossover.sh \
 	tests/cli/golden-gnn.sh \
+	tests/cli/golden-blocks.sh \
+	tests/cli/bench-variants.sh \
+	tests/cli/train.sh \
+	tests/cli/faults-train.sh \
 	tests/cli/real.sh
 EXTRA_DIST += $(cli_tests) tests/cli/lib.sh
 TESTS += $(cli_tests)

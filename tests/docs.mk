@@ -10,4 +10,5 @@ docs_tests += tests/docs/readme-program.sh
 endif
 TESTS += $(docs_tests)
 
-tests/docs/examples-programs.log: examples/sample$(EXEEXT) examples/matrices$(EXEEXT) examples/hooks$(EXEEXT)
+tests/docs/examples-programs.log: examples/sample$(EXEEXT) examples/matrices$(EXEEXT) examples/hooks$(EXEEXT) \
+	examples/hedgehog_distill$(EXEEXT)

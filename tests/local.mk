@@ -11,17 +11,25 @@ include tests/unit/sampling.mk
 include tests/unit/flow.mk
 include tests/unit/rescale.mk
 include tests/unit/rewire.mk
+include tests/unit/classical.mk
 include tests/unit/properties.mk
+include tests/unit/linear.mk
+include tests/unit/p_adapter.mk
 include tests/unit/gnn.mk
+include tests/unit/models.mk
 include tests/unit/static.mk
+include tests/unit/blocks.mk
 include tests/unit/tiles.mk
 include tests/unit/registry.mk
 include tests/unit/edges.mk
 include tests/unit/attention.mk
 include tests/unit/pattern.mk
 include tests/unit/products.mk
+include tests/unit/keep.mk
 include tests/unit/scan.mk
 include tests/unit/tiles_backward.mk
+include tests/unit/market.mk
+include tests/unit/train.mk
 TESTS += $(check_PROGRAMS)
 endif
 

@@ -89,7 +89,7 @@ expect 2 "$ga"
 expect 2 "$ga" --bogus
 expect 2 "$ga" sample graph.txt --rato 1 && says "did you mean --ratio?"
 expect 2 "$ga" sample graph.txt -r 1 --method jmd && says "did you mean jdm?"
-expect 2 "$ga" sample graph.txt -r 1 --method random_walk && says "release"
+expect 2 "$ga" sample graph.txt -r 1 --method zigzag && says "release"
 expect 2 "$ga" convert graph.txt --to gba && says "did you mean gab?"
 expect 2 "$ga" convert graph.txt --to png && says "snap|mtx"
 expect 2 "$ga" generate rmta -n 4 -m 4 && says "did you mean rmat?"

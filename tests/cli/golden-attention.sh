@@ -25,7 +25,7 @@ golden, missing = os.path.abspath(sys.argv[1]), 0
 lines = lambda f: open(f).read().split()
 variants, patterns, normalisers = lines("variants"), lines("pattern"), lines("normaliser")
 seen = set()
-for family in ("attention-static", "attention-linear", "attention-dynamic", "composed"):
+for family in ("attention-static", "attention-linear", "attention-dynamic", "gnn", "composed"):
     for name in sorted(os.listdir(os.path.join(golden, family))):
         path = os.path.join(golden, family, name)
         if not os.path.exists(os.path.join(path, "case.json")):

@@ -18,9 +18,8 @@ for name in sorted(os.listdir(source)):
     if not os.path.exists(path):
         continue
     case = json.load(open(path))
-    ours = case["command"] in ("matrices", "realize", "rescale", "rewire")
-    ours = ours or (case["command"] == "sample" and case["params"].get("method") == "jdm")
-    if slow and name.startswith(("rewire-space", "sample-real")):
+    ours = case["command"] in ("matrices", "realize", "rescale", "rewire", "sample")
+    if slow and name.startswith(("rewire-space", "sample-real", "sample-law")):
         ours = False
     if ours:
         os.symlink(os.path.join(source, name), os.path.join(target, name))

@@ -54,6 +54,8 @@ expect 'drop ' graphattn jdm x.txt --loops = d
 expect 'drop error keep ' graphattn jdm x.txt --loops =
 expect 'sample ' graphattn help sa
 expect 'grid ' graphattn generate g
+expect 'forest_fire frontier ' graphattn sample x.txt --method f
+expect 'both ' graphattn sample x.txt --direction = b
 touch map.txt 'two words.txt'
 expect 'map.txt ' graphattn sample x.txt --map m
 expect 'two words.txt ' graphattn sample tw

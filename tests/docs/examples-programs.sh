@@ -32,3 +32,26 @@ awk -F '\t' 'NF != 12 { exit 1 }
     NR > 1 && $3 != 2000 * $1 { exit 1 }
     NR > 1 && ($5 > $7 || $6 > $7 || $10 < $11 - 1e-6) { exit 1 }' many/table.tsv
 [ "$(find many -type f | wc -l)" -eq 6 ]
+
+if command -v python3 >/dev/null; then
+    python3 - <<'EOF'
+import math, struct
+for name, phase in (("q", 0), ("k", 1), ("v", 2)):
+    shape, count = "(1, 2, 24, 4)", 2 * 24 * 4
+    head = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }" % shape
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    with open(name + ".npy", "wb") as out:
+        out.write(b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head.encode())
+        out.write(struct.pack("<%df" % count, *[2 * math.sin(1.7 * i * i + phase) for i in range(count)]))
+EOF
+    "$programs/hedgehog_distill" q.npy k.npy v.npy 60 wq.npy wk.npy >distill.out
+    awk -F '\t' '/^step 0\t/ { first = $2 } /^step 60\t/ { last = $2 } /^floor/ { least = $2 }
+        /^error before/ { before = $2 } /^error behind/ { behind = $2 }
+        END { exit !(least > 0 && least < last && last < 0.95 * first && behind < 0.9 * before) }' distill.out
+    "$GRAPHATTN" attend hedgehog --causal --precision f64 -Q q.npy -K k.npy -V v.npy --tensor w_q=wq.npy \
+        --tensor w_k=wk.npy -o o.npy --return distill=loss.npy
+    python3 -c 'import struct
+found = struct.unpack("<d", open("loss.npy", "rb").read()[-8:])[0]
+last = [line.split("\t")[1] for line in open("distill.out") if line.startswith("step 60")][0]
+assert abs(found - float(last)) < 1e-6, (found, last)'
+fi

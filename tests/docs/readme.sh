@@ -16,6 +16,8 @@ cd "$work"
 graphattn generate rmat -n 4000 -m 24000 -o web.txt.gz
 graphattn generate ba -n 12000 -m 48000 -o citations.gab
 seq 0 11999 | awk '{ print $1 % 7 }' >topics.txt
+seq 1 12000 | awk 'BEGIN { print "%%MatrixMarket matrix coordinate pattern general"; print 12000, 14, 24000 }
+    { print $1, 1 + ($1 - 1) % 7; print $1, 8 + ($1 * 3) % 7 }' | gzip >words.mtx.gz
 # four thousand tokens of eight zeros, as NumPy writes them
 {
     printf '\223NUMPY\1\0\166\0%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (4000, 8), }"
@@ -39,7 +41,7 @@ while read -r command; do
         cat output errors
         bad=1
     fi
-    for file in $(printf '%s\n' "$command" | grep -oE '(-o|--map|--report|--out-jdm|--out-dcm) [^ ]+' | cut -d ' ' -f 2); do
+    for file in $(printf '%s\n' "$command" | grep -oE '(-o|--map|--report|--out-jdm|--out-dcm|--out-features|--out-labels|--save) [^ ]+' | cut -d ' ' -f 2); do
         [ -s "$file" ] || { echo "$file is missing after: $command"; bad=1; }
     done
 done <commands

@@ -55,7 +55,8 @@ double *array_at(const array *a, int64_t b, int64_t h, int64_t i, int64_t c)
 
 const fixture *find_fixture(const char *name)
 {
-    static const fixture *const tables[] = { fixtures, linear_fixtures, static_fixtures };
+    static const fixture *const tables[] = { fixtures,        linear_fixtures,    static_fixtures,
+                                             titans_fixtures, laplacian_fixtures, vision_fixtures };
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
         for (const fixture *f = tables[t]; f->name; f++) {
             if (strcmp(f->name, name) == 0) {

@@ -9,7 +9,7 @@
 
 #include <graphattn/attention.h>
 
-enum { REFERENCE_TENSORS = 8, REFERENCE_PARAMETERS = 8, REFERENCE_AXES = 4 };
+enum { REFERENCE_TENSORS = 16, REFERENCE_PARAMETERS = 8, REFERENCE_AXES = 4 };
 
 /* A dense array of doubles, in C order. */
 typedef struct array {
@@ -31,7 +31,8 @@ typedef struct problem {
     const fixture *fixture;
     int64_t batch, heads, kv_heads, queries, keys, dim, dim_v;
     bool causal;
-    double scale; /* NAN: the variant's default */
+    bool forward_only; /* this form has no gradients */
+    double scale;      /* NAN: the variant's default */
     array q, k, v, grad_o;
     ga_named_text parameters[REFERENCE_PARAMETERS];
     int parameter_count;
@@ -63,10 +64,12 @@ struct fixture {
     bool token_graph;   /* takes the graph of the problem */
     bool query_tensors; /* some of its tensors have a row for every query or token */
     bool map_alone;     /* o is not its map times v */
+    bool one_head;      /* takes one head alone */
 };
 
 /* Ended by a row without name. */
-extern const fixture fixtures[], linear_fixtures[], static_fixtures[];
+extern const fixture fixtures[], linear_fixtures[], static_fixtures[], titans_fixtures[],
+    laplacian_fixtures[], vision_fixtures[];
 const fixture *find_fixture(const char *name);
 
 /* Numbers in (-1, 1), the same for the same seed. */

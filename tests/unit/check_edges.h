@@ -8,7 +8,7 @@
 
 #include "tests/unit/support.h"
 
-enum { NET_TENSORS = 11 };
+enum { NET_TENSORS = 13 };
 typedef enum net_name {
     NET_Q,
     NET_K,
@@ -16,6 +16,8 @@ typedef enum net_name {
     NET_L,
     NET_R,
     NET_ATT,
+    NET_ATT_SOURCE,
+    NET_ATT_TARGET,
     NET_BIAS,
     NET_MASK,
     NET_WEIGHT,
@@ -33,8 +35,15 @@ typedef struct net {
     ga_normaliser normaliser;
     int64_t heads, width, width_v;
     double scale, slope, p, guard;
-    bool shared;                 /* v is k */
-    int bias_axes;               /* 0 = none, 1 = (count), 2 = (count, heads) */
+    bool shared;       /* v is k */
+    bool no_mask;      /* without edge scale */
+    bool bare;         /* neither the map nor, but for the p-Laplacian, sums are asked for */
+    bool maps;         /* additive, as many targets as sources: l and r depend on v through two maps */
+    bool in_place;     /* the gradient of v replaces v */
+    double drop[2];    /* rates of dropout: of weights, of values */
+    bool keep_all;     /* bits at rate 0, too */
+    uint32_t *keep[2]; /* its bits, NULL = none */
+    int bias_axes;     /* 0 = none, 1 = (count), 2 = (count, heads) */
     double *tensor[NET_TENSORS]; /* NULL = not there */
     double *grad_y, *grad_sums;
 } net;
@@ -62,9 +71,11 @@ int64_t net_columns(const net *n, net_name name);
 /* By the formulas, one edge after the other. */
 void net_plain(const net *n, net_result *result);
 void net_result_drop(net_result *result);
-/* By the library; features stored as type, all else and the outputs f32, or f64 throughout. */
+/* By the library; features stored as type, all else and the outputs f32, or f64 throughout. given: what the backward pass
+ * gets of the forward pass. */
+enum { NET_NOTHING = 0, NET_Y_AND_LSE = 1, NET_LSE = 2 };
 ga_status net_forward(ga_context *context, const net *n, net_type type, int64_t hub, net_result *result);
-ga_status net_backward(ga_context *context, const net *n, net_type type, int64_t hub, bool given,
+ga_status net_backward(ga_context *context, const net *n, net_type type, int64_t hub, int given,
                        net_slopes *slopes);
 void net_slopes_drop(net_slopes *slopes);
 

@@ -377,7 +377,7 @@ START_TEST(test_single_weight)
         for (int64_t at = 0; at < n.edges.targets * n.heads; at++) {
             int64_t i = at / n.heads, h = at % n.heads, positive = 0;
             for (int64_t e = n.edges.offsets[i]; e < n.edges.offsets[i + 1]; e++) {
-                positive += r.sums[at] > 0 && r.map[e * n.heads + h] != 0;
+                positive += r.sums[at] > n.normaliser.eps && r.map[e * n.heads + h] != 0;
             }
             for (int64_t c = h * n.width; positive == 1 && c < (h + 1) * n.width; c++) {
                 double d = s.of[NET_Q][i * n.heads * n.width + c];
@@ -408,10 +408,34 @@ START_TEST(test_plain_softmax)
             int width = ga__edge_shapes[shape].width;
             n.bias_axes = 0;
             n.shared = variant == 1 && _i < 2;
+            n.no_mask = n.bare = true;
             net_fill(&n, scores[_i], GA_SOFTMAX, ga__edge_shapes[shape].heads, width, width);
-            free(n.tensor[NET_MASK]);
-            n.tensor[NET_MASK] = NULL;
+            check_forward(context, &n, NET_F32, variant ? 16 : GA__EDGE_HUB, 4e-5 * sqrt((double)width));
             check_backward(context, &n, NET_F32, variant ? 16 : GA__EDGE_HUB, false, 3e-5);
+        }
+    }
+    net_drop(&n);
+    test_context_done(context, NULL);
+}
+END_TEST
+
+/* So has the p-Laplacian of one head. */
+START_TEST(test_plain_laplacian)
+{
+    static const double powers[] = { 1, 1.5, 2, 2.5, 3.3 };
+    ga_context *context = test_threads_context(2);
+    net n;
+    net_init(&n, 40, 13, 45, 71);
+    n.no_mask = n.bare = true;
+    for (int width = 1; width <= 65; width += width < 18 ? 1 : 23) {
+        for (int variant = 0; variant < 10; variant++) {
+            n.p = powers[variant / 2];
+            n.guard = variant % 2 ? 0.1 : 0.05;
+            n.shared = variant % 3 == 0;
+            net_fill(&n, GA_EDGE_DISTANCE, GA_P_LAPLACIAN, 1, width, width);
+            double absolute = 1e-5 * sqrt((double)width) * (double)width;
+            check_forward(context, &n, NET_F32, variant % 2 ? 16 : GA__EDGE_HUB, absolute);
+            check_backward(context, &n, NET_F32, variant % 2 ? GA__EDGE_HUB : 16, NET_NOTHING, 5e-5);
         }
     }
     net_drop(&n);
@@ -455,6 +479,7 @@ static TCase *laws(void)
     tcase_add_loop_test(laws, test_nan_stays, 0, FORMULAS);
     tcase_add_test(laws, test_single_weight);
     tcase_add_loop_test(laws, test_plain_softmax, 0, 3);
+    tcase_add_test(laws, test_plain_laplacian);
     tcase_add_loop_test(laws, test_plain_threads, 0, 3);
     tcase_add_test(laws, test_nan_gradient_stays);
     tcase_add_test(laws, test_extremes);

@@ -77,7 +77,9 @@ int64_t net_rows(const net *n, net_name name)
     case NET_K:
     case NET_V:
     case NET_L: return n->edges.sources_count;
-    case NET_ATT: return n->heads;
+    case NET_ATT:
+    case NET_ATT_SOURCE:
+    case NET_ATT_TARGET: return n->heads;
     case NET_BIAS:
     case NET_MASK:
     case NET_WEIGHT: return n->edges.count;
@@ -97,6 +99,8 @@ int64_t net_columns(const net *n, net_name name)
     case NET_R:
     case NET_MASK: return n->heads;
     case NET_ATT: return n->width;
+    case NET_ATT_SOURCE:
+    case NET_ATT_TARGET: return n->width_v;
     case NET_BIAS: return n->bias_axes == 1 ? 1 : n->heads;
     case NET_WEIGHT:
     case NET_TARGET_SCALE:
@@ -115,13 +119,37 @@ static bool has(const net *n, net_name name)
     case NET_L:
     case NET_R: return n->score == GA_EDGE_ADDITIVE;
     case NET_ATT: return n->score == GA_EDGE_GATV2;
+    case NET_ATT_SOURCE:
+    case NET_ATT_TARGET: return n->maps && n->score == GA_EDGE_ADDITIVE;
     case NET_BIAS: return n->bias_axes > 0;
-    case NET_MASK: return true;
+    case NET_MASK: return !n->no_mask;
     case NET_WEIGHT:
     case NET_TARGET_SCALE:
     case NET_SOURCE_SCALE: return laplacian;
     }
     return false;
+}
+
+/* Exactly ga_keep_words(count) words, so that a sanitizer sees who reads beyond. */
+static void draw_bits(net *n, int of, int64_t count)
+{
+    ga__random random = ga__random_at(9, GA__RANDOM_TEST, (uint64_t)(of + 2 * count));
+    int64_t words = ga_keep_words(count);
+    free(n->keep[of]);
+    n->keep[of] = NULL;
+    if (n->normaliser.kind == GA_SOFTMAX && (n->drop[of] > 0 || n->keep_all)) {
+        n->keep[of] = calloc((size_t)words, sizeof(uint32_t));
+        for (int64_t i = 0; i < count; i++) {
+            bool kept = ga__random_unit(&random) >= n->drop[of];
+            n->keep[of][i / 32] |= (uint32_t)kept << i % 32;
+        }
+    }
+}
+
+/* What dropout makes of element i. */
+static double kept(const net *n, int of, int64_t i)
+{
+    return !n->keep[of] ? 1 : n->keep[of][i / 32] >> i % 32 & 1 ? 1 / (1 - n->drop[of]) : 0;
 }
 
 void net_fill(net *n, ga_edge_score score, ga_normaliser_kind kind, int64_t heads, int64_t width,
@@ -165,6 +193,8 @@ void net_fill(net *n, ga_edge_score score, ga_normaliser_kind kind, int64_t head
         memcpy(n->tensor[NET_V], n->tensor[NET_K],
                (size_t)(net_rows(n, NET_V) * net_columns(n, NET_V)) * sizeof(double));
     }
+    draw_bits(n, 0, n->edges.count * heads);
+    draw_bits(n, 1, n->edges.sources_count * heads * n->width_v);
     n->grad_y = numbers(n->edges.targets * heads * n->width_v);
     n->grad_sums = numbers(n->edges.targets * heads);
     for (int64_t k = 0; k < n->edges.targets * heads * n->width_v; k++) {
@@ -196,6 +226,8 @@ void net_drop(net *n)
     for (int i = 0; i < NET_TENSORS; i++) {
         free(n->tensor[i]);
     }
+    free(n->keep[0]);
+    free(n->keep[1]);
     free(n->grad_y);
     free(n->grad_sums);
     free((void *)(uintptr_t)n->edges.offsets);
@@ -207,6 +239,17 @@ void net_drop(net *n)
 
 /* ---- formulas ---- */
 
+/* l or r of a node: the tensor and what comes from v. */
+static double part(const net *n, net_name name, int64_t node, int64_t h)
+{
+    const double *att = n->tensor[name == NET_L ? NET_ATT_SOURCE : NET_ATT_TARGET];
+    double sum = n->tensor[name][node * n->heads + h];
+    for (int64_t c = 0; att && c < n->width_v; c++) {
+        sum += att[h * n->width_v + c] * n->tensor[NET_V][(node * n->heads + h) * n->width_v + c];
+    }
+    return sum;
+}
+
 static double plain_score(const net *n, int64_t i, int64_t j, int64_t e, int64_t h)
 {
     double *const *t = n->tensor, sum = 0, qq = 0, kk = 0, b = 0;
@@ -214,7 +257,7 @@ static double plain_score(const net *n, int64_t i, int64_t j, int64_t e, int64_t
         b = n->bias_axes == 1 ? t[NET_BIAS][e] : t[NET_BIAS][e * n->heads + h];
     }
     if (n->score == GA_EDGE_ADDITIVE) {
-        double u = t[NET_L][j * n->heads + h] + t[NET_R][i * n->heads + h] + b;
+        double u = part(n, NET_L, j, h) + part(n, NET_R, i, h) + b;
         return u > 0 ? u : n->slope * u;
     }
     if (n->score == GA_EDGE_CONSTANT) {
@@ -288,11 +331,13 @@ void net_plain(const net *n, net_result *r)
             }
             for (int64_t e = from; e < to; e++) {
                 int64_t j = n->edges.sources[e];
-                w[e * heads] *= n->tensor[NET_MASK][e * heads + h] / by;
+                w[e * heads] *= (n->tensor[NET_MASK] ? n->tensor[NET_MASK][e * heads + h] : 1) / by;
+                w[e * heads] *= kept(n, 0, e * heads + h);
                 double t = n->tensor[NET_SOURCE_SCALE] ? n->tensor[NET_SOURCE_SCALE][j] : 1;
                 for (int64_t c = 0; c < width; c++) {
+                    int64_t at = (j * heads + h) * width + c;
                     r->y[(i * heads + h) * width + c] +=
-                        w[e * heads] * t * n->tensor[NET_V][(j * heads + h) * width + c];
+                        w[e * heads] * t * n->tensor[NET_V][at] * kept(n, 1, at);
                 }
             }
             r->sums[i * heads + h] = sum;
@@ -374,6 +419,8 @@ static void describe(const net *n, net_type type, tensors *t, ga_edge_attention 
                               &problem->l,
                               &problem->r,
                               &problem->att,
+                              &problem->att_source,
+                              &problem->att_target,
                               &problem->edge_bias,
                               &problem->edge_scale,
                               &problem->edge_weights,
@@ -387,8 +434,21 @@ static void describe(const net *n, net_type type, tensors *t, ga_edge_attention 
                                     .normaliser = n->normaliser,
                                     .p = n->p,
                                     .guard = n->guard };
+    for (int of = 0; of < 2; of++) {
+        ga_keep *keep = of == 0 ? &problem->keep_weights : &problem->keep_values;
+        *keep = (ga_keep){ n->keep[of], 1 / (1 - n->drop[of]) };
+    }
     for (int i = 0; i < NET_TENSORS; i++) {
-        if (n->tensor[i]) {
+        bool parts = (i == NET_L && n->tensor[NET_ATT_SOURCE]) || (i == NET_R && n->tensor[NET_ATT_TARGET]);
+        if (parts) {
+            int64_t rows = net_rows(n, i);
+            double *sums = numbers(rows * n->heads);
+            for (int64_t k = 0; k < rows * n->heads; k++) {
+                sums[k] = part(n, i, k / n->heads, k % n->heads);
+            }
+            *to[i] = add(t, sums, rows, n->heads, 2, type == NET_F64 ? type : NET_F32);
+            free(sums);
+        } else if (n->tensor[i]) {
             net_type as = i <= NET_V || type == NET_F64 ? type : NET_F32;
             *to[i] = add(t, n->tensor[i], net_rows(n, i), net_columns(n, i), axes_of(n, i), as);
         }
@@ -409,7 +469,9 @@ ga_status net_forward(ga_context *context, const net *n, net_type type, int64_t 
     DLTensor *lse = n->normaliser.kind == GA_SOFTMAX ? add(&t, NULL, targets, n->heads, 2, out) : NULL;
     DLTensor *sums = add(&t, NULL, targets, n->heads, 2, out), *map = add(&t, NULL, count, n->heads, 2, out);
     ga__begin(context);
-    ga_status status = ga__edge_attention_forward(context, &problem, y, lse, sums, map, hub);
+    bool laplacian = n->normaliser.kind == GA_P_LAPLACIAN;
+    ga_status status = ga__edge_attention_forward(
+        context, &problem, y, lse, n->bare && !laplacian ? NULL : sums, n->bare ? NULL : map, hub);
     r->y = numbers(targets * n->heads * n->width_v);
     r->lse = numbers(targets * n->heads);
     r->sums = numbers(targets * n->heads);
@@ -424,13 +486,15 @@ ga_status net_forward(ga_context *context, const net *n, net_type type, int64_t 
     return status;
 }
 
-ga_status net_backward(ga_context *context, const net *n, net_type type, int64_t hub, bool given,
+ga_status net_backward(ga_context *context, const net *n, net_type type, int64_t hub, int given,
                        net_slopes *s)
 {
     tensors t = { .count = 0 };
     ga_edge_attention problem;
     ga_edge_gradients g = { .q = NULL };
-    DLTensor **const to[] = { &g.q, &g.k, &g.v, &g.l, &g.r, &g.att, &g.edge_bias };
+    DLTensor **const to[] = {
+        &g.q, &g.k, &g.v, &g.l, &g.r, &g.att, &g.att_source, &g.att_target, &g.edge_bias
+    };
     net_type out = type == NET_F64 ? NET_F64 : NET_F32;
     int64_t targets = n->edges.targets;
     ga_status status = GA_OK;
@@ -446,12 +510,15 @@ ga_status net_backward(ga_context *context, const net *n, net_type type, int64_t
             *to[i] = add(&t, NULL, net_rows(n, i), net_columns(n, i), axes_of(n, i), out);
         }
     }
+    if (n->in_place) {
+        g.v = (DLTensor *)(uintptr_t)problem.v;
+    }
     if (given) {
         DLTensor *y = add(&t, NULL, targets, n->heads * n->width_v, 2, out);
         DLTensor *lse = n->normaliser.kind == GA_SOFTMAX ? add(&t, NULL, targets, n->heads, 2, out) : NULL;
         ga__begin(context);
         status = ga__edge_attention_forward(context, &problem, y, lse, NULL, NULL, hub);
-        g.y = y;
+        g.y = given == NET_Y_AND_LSE ? y : NULL;
         g.lse = lse;
     }
     if (status == GA_OK) {

@@ -342,7 +342,7 @@ START_TEST(refuses)
         ck_assert_ptr_null(graph);
     }
     int count = 0;
-    const ga_model_info *info = ga_generate_models(&count);
+    const ga_generator_info *info = ga_generate_models(&count);
     ck_assert_int_eq(count, 5);
     ck_assert_ptr_null(info[count].name);
     done_with(context);

@@ -131,7 +131,7 @@ typedef struct problem {
 
 static ga_context *context;
 
-static DLTensor *tensor_of(int axes, int64_t rows, int64_t columns)
+static inline DLTensor *tensor_of(int axes, int64_t rows, int64_t columns)
 {
     DLTensor *tensor = NULL;
     const int64_t shape[] = { axes > 1 ? rows : columns, columns };
@@ -140,12 +140,12 @@ static DLTensor *tensor_of(int axes, int64_t rows, int64_t columns)
     return tensor;
 }
 
-static double *numbers_of(const DLTensor *tensor)
+static inline double *numbers_of(const DLTensor *tensor)
 {
     return tensor->data;
 }
 
-static int64_t count_of(const DLTensor *tensor)
+static inline int64_t count_of(const DLTensor *tensor)
 {
     int64_t count = 1;
     for (int i = 0; i < tensor->ndim; i++) {
@@ -155,7 +155,7 @@ static int64_t count_of(const DLTensor *tensor)
 }
 
 /* Numbers that single precision has. */
-static void fill(DLTensor *tensor, ga__random *random, double least, double most)
+static inline void fill(DLTensor *tensor, ga__random *random, double least, double most)
 {
     for (int64_t i = 0; i < count_of(tensor); i++) {
         numbers_of(tensor)[i] = (float)(least + (most - least) * ga__random_unit(random));
@@ -163,7 +163,7 @@ static void fill(DLTensor *tensor, ga__random *random, double least, double most
 }
 
 /* Node 0 is a hub in both directions, the last node and node 1 have no incoming edge; loops and repeated lines. */
-static void draw_edges(problem *p, ga__random *random)
+static inline void draw_edges(problem *p, ga__random *random)
 {
     p->keys = calloc((size_t)p->lines + 1, sizeof *p->keys);
     p->queries = calloc((size_t)p->lines + 1, sizeof *p->queries);
@@ -187,7 +187,7 @@ static void draw_edges(problem *p, ga__random *random)
     };
 }
 
-static void problem_make(problem *p, const fixture *of, int64_t n, int64_t lines, uint64_t seed)
+static inline void problem_make(problem *p, const fixture *of, int64_t n, int64_t lines, uint64_t seed)
 {
     ga__random random = ga__random_at(seed, GA__RANDOM_TEST, 7);
     *p = (problem){ .of = of, .n = n, .lines = lines, .call = GA_LAYER_CALL_INIT };
@@ -218,7 +218,7 @@ static void problem_make(problem *p, const fixture *of, int64_t n, int64_t lines
     p->call.f64 = true;
 }
 
-static void problem_free(problem *p)
+static inline void problem_free(problem *p)
 {
     for (int64_t i = 0; i < TENSORS; i++) {
         ga_tensor_destroy(context, p->tensors[i].tensor);
@@ -237,24 +237,24 @@ typedef struct results {
     int64_t count;
 } results;
 
-static bool has_map(const fixture *of)
+static inline bool has_map(const fixture *of)
 {
     return strstr(ga_layer_find(of->layer)->outputs, "map") != NULL;
 }
 
-static bool differentiable(const fixture *of, const char *name)
+static inline bool differentiable(const fixture *of, const char *name)
 {
     return !(strcmp(of->layer, "pgnn") == 0 && strcmp(name, "edge_weight") == 0);
 }
 
-static void want(results *r, const char *prefix, const char *name)
+static inline void want(results *r, const char *prefix, const char *name)
 {
     snprintf(r->names[r->count], sizeof r->names[0], "%s%s", prefix, name);
     r->of[r->count] = (ga_named_tensor){ r->names[r->count], NULL };
     r->count++;
 }
 
-static void want_all(const problem *p, results *r)
+static inline void want_all(const problem *p, results *r)
 {
     *r = (results){ .count = 0 };
     want(r, "", "y");
@@ -271,14 +271,14 @@ static void want_all(const problem *p, results *r)
     }
 }
 
-static void results_free(ga_context *with, results *r)
+static inline void results_free(ga_context *with, results *r)
 {
     for (int64_t i = 0; i < r->count; i++) {
         ga_tensor_destroy(with, r->of[i].tensor);
     }
 }
 
-static DLTensor *result(const results *r, const char *name)
+static inline DLTensor *result(const results *r, const char *name)
 {
     for (int64_t i = 0; i < r->count; i++) {
         if (strcmp(r->of[i].name, name) == 0) {
@@ -289,13 +289,13 @@ static DLTensor *result(const results *r, const char *name)
     return NULL;
 }
 
-static void run(const problem *p, results *r)
+static inline void run(const problem *p, results *r)
 {
     want_all(p, r);
     test_ok(context, ga_layer_run(context, p->of->layer, &p->call, r->of, r->count));
 }
 
-static void with_gradient(problem *p)
+static inline void with_gradient(problem *p)
 {
     results r;
     ga__random random = ga__random_at(5, GA__RANDOM_TEST, 9);
@@ -306,7 +306,7 @@ static void with_gradient(problem *p)
     results_free(context, &r);
 }
 
-static double loss(problem *p)
+static inline double loss(problem *p)
 {
     double sum = 0;
     ga_named_tensor y = { "y", NULL };
@@ -318,12 +318,12 @@ static double loss(problem *p)
     return sum;
 }
 
-static void setup(void)
+static inline void setup(void)
 {
     context = test_threads_context(2);
 }
 
-static void teardown(void)
+static inline void teardown(void)
 {
     ga_context_destroy(context);
 }

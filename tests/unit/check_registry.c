@@ -30,7 +30,7 @@ START_TEST(table_is_sound)
         ck_assert_ptr_eq(ga_variant_find(v->name), v);
         ck_assert(v->summary && v->source && v->plan && v->outputs && v->ops);
         ck_assert(strcmp(v->family, "static") == 0 || strcmp(v->family, "linear") == 0 ||
-                  strcmp(v->family, "dynamic") == 0);
+                  strcmp(v->family, "dynamic") == 0 || strcmp(v->family, "gnn") == 0);
         check_parameters("", v->name, v->parameters);
         for (const ga_tensor_slot *t = v->tensors; t && t->name; t++) {
             ck_assert_msg(t->shape && t->help && *t->help, "%s %s", v->name, t->name);

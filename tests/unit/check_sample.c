@@ -213,7 +213,7 @@ START_TEST(wrong_options)
     ga_sample_options options = by_ratio(0.5);
     int count = 0;
     ck_assert_str_eq(ga_sample_methods(&count)[0].name, "jdm");
-    ck_assert_int_eq(count, 1);
+    ck_assert_int_gt(count, 1);
     options.method = "none";
     ck_assert_int_eq(ga_sample(context, graph, &options, &sample, NULL, NULL), GA_INVALID);
     options = by_ratio(-1);

@@ -4,6 +4,7 @@
 #include <graphattn.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "tests/unit/support.h"
 
@@ -80,6 +81,28 @@ static const count counts[] = {
     { { "radial", { { "frames", "4" }, { "tokens_per_frame", "8" } } }, false, 32, 32, 944 },
     { { "s2", { { "block", "2" }, { "local_blocks", "2" } } }, true, 16, 16, 84 },
     { { "saliency-local", { { "shape", "4,4" }, { "key_shape", "12,8" } } }, false, 16, 96, 96 },
+    { { "saliency-local", { { "shape", "5,4" }, { "key_shape", "5,4" } } }, false, 20, 20, 20 },
+    { { "neighborhood", { { "window", "3" } } }, false, 8, 8, 24 },
+    { { "neighborhood", { { "window", "3" } } }, true, 8, 8, 21 },
+    { { "neighborhood", { { "window", "4" } } }, false, 8, 8, 32 },
+    { { "neighborhood", { { "window", "4" }, { "stride", "4" } } }, false, 10, 10, 40 },
+    { { "neighborhood", { { "shape", "4,6,6" }, { "window", "2,3,3" }, { "causal_axes", "1,0,0" } } },
+      false,
+      144,
+      144,
+      2268 },
+    { { "neighborhood", { { "shape", "4,6,6" }, { "window", "4,3,3" } } }, false, 144, 144, 5184 },
+    { { "neighborhood", { { "shape", "4,6,6" }, { "window", "4,3,3" }, { "causal_axes", "1,0,0" } } },
+      false,
+      144,
+      144,
+      3240 },
+    { { "radial", { { "frames", "64" }, { "tokens_per_frame", "64" }, { "sink", "0" } } },
+      false,
+      4096,
+      4096,
+      3867328 },
+    { { "shifted-window", { { "shape", "8,8" }, { "window", "4" } } }, false, 64, 64, 576 },
 };
 
 START_TEST(pairs)
@@ -171,6 +194,14 @@ static const same sames[] = {
       false,
       20 },
     { { "window", { { "window", "5" } } }, { "neighborhood", { { "window", "5" } } }, true, 30 },
+    { { "shifted-window", { { "shape", "5,4" }, { "window", "5,4" } } },
+      { "full", { { NULL, NULL } } },
+      false,
+      20 },
+    { { "inward-window", { { "shape", "2,3,4" }, { "half_window", "3,2" } } },
+      { "full", { { NULL, NULL } } },
+      false,
+      24 },
 };
 
 static void compare(ga_context *context, const char *name, const ga_pattern *a, const ga_pattern *b)
@@ -215,6 +246,210 @@ START_TEST(moa_is_full)
     ga_pattern_destroy(context, a);
     ga_pattern_destroy(context, b);
     test_context_done(context, NULL);
+}
+END_TEST
+
+/* Blocks of every head for (H, n, ell, v): blocks of one token. */
+START_TEST(blocks_of_s2_heads)
+{
+    static const int64_t many[] = { 2768, 2670, 2684, 2698, 2712, 2726, 2740, 2754 };
+    static const int64_t few[] = { 63, 52, 55, 59, 63, 52, 55, 136 };
+    static const spec wide = { "s2", { { "block", "1" }, { "local_blocks", "16" }, { "stride", "8" } } };
+    static const spec dense = {
+        "s2", { { "block", "1" }, { "local_blocks", "2" }, { "stride", "4" }, { "dense_heads", "1" } }
+    };
+    ga_context *context = test_threads_context(1);
+    ga_pattern *a = pattern_of(context, &wide, true, 32, 128, 128, NULL);
+    ga_pattern *b = pattern_of(context, &dense, true, 8, 16, 16, NULL);
+    for (int h = 0; h < 32; h++) {
+        ck_assert_int_eq(ga_pattern_nonzeros(a, h), many[h % 8]);
+        ck_assert(h >= 8 || ga_pattern_nonzeros(b, h) == few[h]);
+    }
+    ga_pattern_destroy(context, a);
+    ga_pattern_destroy(context, b);
+    test_context_done(context, NULL);
+}
+END_TEST
+
+/* True when every causal pair is seen by some head. */
+static bool heads_cover(ga_context *context, int heads)
+{
+    static const spec s2 = { "s2", { { "block", "1" }, { "local_blocks", "1" }, { "stride", "8" } } };
+    enum { TOKENS = 40 };
+    ga_pattern *pattern = pattern_of(context, &s2, true, heads, TOKENS, TOKENS, NULL);
+    int64_t runs[TOKENS][2];
+    bool all = true;
+    for (int64_t i = 0; i < TOKENS; i++) {
+        bool seen[TOKENS] = { false };
+        for (int h = 0; h < heads; h++) {
+            for (int64_t r = 0, n = ga_pattern_row_runs(pattern, h, i, runs); r < n; r++) {
+                memset(seen + runs[r][0], 1, (size_t)(runs[r][1] - runs[r][0]));
+            }
+        }
+        for (int64_t j = 0; j <= i; j++) {
+            all = all && seen[j];
+        }
+    }
+    ga_pattern_destroy(context, pattern);
+    return all;
+}
+
+START_TEST(heads_of_s2_cover_all_blocks_when_phases_do)
+{
+    ga_context *context = test_threads_context(1);
+    ck_assert(heads_cover(context, 8));
+    ck_assert(!heads_cover(context, 4)); /* phases 0, 2, 4, 6 */
+    ck_assert(heads_cover(context, 16)); /* phases repeat */
+    test_context_done(context, NULL);
+}
+END_TEST
+
+/* Blocks that are on, of published video shapes: frames x tokens, decay, near, sink. */
+START_TEST(blocks_of_radial)
+{
+    static const struct {
+        spec what;
+        int64_t tokens, blocks;
+    } shapes[] = {
+        { { "radial",
+            { { "frames", "18" }, { "tokens_per_frame", "3840" }, { "form", "block" }, { "decay", "0.2" } } },
+          69120,
+          83728 },
+        { { "radial",
+            { { "frames", "18" },
+              { "tokens_per_frame", "3840" },
+              { "form", "block" },
+              { "decay", "0.2" },
+              { "near", "0.5" } } },
+          69120,
+          76798 },
+        { { "radial",
+            { { "frames", "30" },
+              { "tokens_per_frame", "3840" },
+              { "form", "block" },
+              { "decay", "0.95" },
+              { "sink", "0" } } },
+          115200,
+          222452 },
+    };
+    ga_context *context = test_threads_context(2);
+    const int64_t tokens = shapes[_i].tokens, side = tokens / 128;
+    ga_pattern *pattern = pattern_of(context, &shapes[_i].what, false, 1, tokens, tokens, NULL);
+    double sparsity =
+        1 - (double)ga_pattern_nonzeros(pattern, 0) / (double)(128 * 128) / (double)(side * side);
+    ck_assert_int_eq(ga_pattern_nonzeros(pattern, 0), shapes[_i].blocks * 128 * 128);
+    ck_assert(_i != 1 || fabs(sparsity - 0.73663237) < 5e-9);
+    ga_pattern_destroy(context, pattern);
+    test_context_done(context, NULL);
+}
+END_TEST
+
+/* On interior blocks halo is a neighbourhood of window b + 2h and stride b; the first and the last block differ. */
+START_TEST(halo_is_a_neighbourhood_inside)
+{
+    static const spec halo = { "halo", { { "border", "clip" } } };
+    static const spec near = { "neighborhood", { { "window", "14" }, { "stride", "8" } } };
+    ga_context *context = test_threads_context(1);
+    ga_pattern *a = pattern_of(context, &halo, false, 1, 32, 32, NULL);
+    ga_pattern *b = pattern_of(context, &near, false, 1, 32, 32, NULL);
+    int64_t one[4][2], other[4][2];
+    for (int64_t i = 0; i < 32; i++) {
+        bool first = i < 8, last = i >= 24;
+        ck_assert_int_eq(ga_pattern_row_runs(a, 0, i, one), 1);
+        ck_assert_int_eq(ga_pattern_row_runs(b, 0, i, other), 1);
+        ck_assert_int_eq(one[0][0], last ? 21 : first ? 0 : i / 8 * 8 - 3);
+        ck_assert_int_eq(one[0][1], first ? 11 : last ? 32 : i / 8 * 8 + 11);
+        ck_assert_int_eq(other[0][0], last ? 18 : one[0][0]);
+        ck_assert_int_eq(other[0][1], first ? 14 : one[0][1]);
+    }
+    ga_pattern_destroy(context, a);
+    ga_pattern_destroy(context, b);
+    test_context_done(context, NULL);
+}
+END_TEST
+
+/* ---- tile visits of neighbourhoods (section 3) ---- */
+
+typedef struct visit {
+    int axes;
+    int64_t length[3], window[3], stride[3], tile[3];
+    double bound, unmasked; /* of the visited ones */
+} visit;
+
+static const visit visits[] = {
+    { 3, { 30, 48, 80 }, { 18, 24, 24 }, { 1, 1, 1 }, { 2, 8, 8 }, 5.44, 0.17 },
+    { 3, { 30, 48, 80 }, { 18, 24, 24 }, { 16, 8, 8 }, { 2, 8, 8 }, 11.11, 1 },
+    { 2, { 256, 256 }, { 80, 80 }, { 1, 1 }, { 16, 8 }, 7.51, 0.4955 },
+    { 2, { 256, 256 }, { 80, 80 }, { 16, 16 }, { 16, 8 }, 10.24, 1 },
+    { 2, { 256, 256 }, { 80, 80 }, { 1, 1 }, { 1, 128 }, 3.2, 0 }, /* raster order */
+    { 1, { 32768 }, { 2048 }, { 1 }, { 128 }, 15.11, 0.8893 },
+    { 1, { 32768 }, { 2048 }, { 256 }, { 128 }, 16, 1 },
+    { 1, { 32768 }, { 2048 }, { 2048 }, { 128 }, 16, 1 },
+};
+
+START_TEST(tiles_that_are_visited)
+{
+    const visit *v = &visits[_i];
+    ga_context *context = test_threads_context(1);
+    ga_product_options o = { .axes = v->axes, .axis = { GA_AXIS_INIT, GA_AXIS_INIT, GA_AXIS_INIT } };
+    ga_tile_visits found = { 0, 0, 0 };
+    for (int i = 0; i < v->axes; i++) {
+        o.axis[i].rule = GA_AXIS_NEIGHBOUR;
+        o.axis[i].query_length = o.axis[i].key_length = v->length[i];
+        o.axis[i].window = v->window[i];
+        o.axis[i].stride = v->stride[i];
+    }
+    test_ok(context, ga_pattern_tile_visits(context, &o, v->tile, v->tile, &found));
+    ck_assert_double_eq_tol((double)found.pairs / (double)found.visited, v->bound, 0.005);
+    ck_assert_double_eq_tol((double)found.unmasked / (double)found.visited, v->unmasked, 0.005);
+    o.extra = 1;
+    test_status(context, ga_pattern_tile_visits(context, &o, v->tile, v->tile, &found), GA_UNSUPPORTED);
+    o.extra = 0;
+    test_status(context, ga_pattern_tile_visits(context, &o, (int64_t[]){ 0, 1, 1 }, v->tile, &found),
+                GA_INVALID);
+    test_context_done(context, NULL);
+}
+END_TEST
+
+/* Dense, causal, and rows of several runs, which are never without a mask. */
+START_TEST(tiles_of_other_axes)
+{
+    ga_context *context = test_threads_context(1);
+    ga_product_options o = { .axes = 1, .axis = { GA_AXIS_INIT, GA_AXIS_INIT, GA_AXIS_INIT } };
+    ga_tile_visits found;
+    const int64_t tile[] = { 4 };
+    o.axis[0].query_length = o.axis[0].key_length = 10;
+    test_ok(context, ga_pattern_tile_visits(context, &o, tile, tile, &found));
+    ck_assert_int_eq(found.pairs, 9);
+    ck_assert_int_eq(found.visited, 9);
+    ck_assert_int_eq(found.unmasked, 9);
+    o.causal = true;
+    test_ok(context, ga_pattern_tile_visits(context, &o, tile, tile, &found));
+    ck_assert_int_eq(found.visited, 6);
+    ck_assert_int_eq(found.unmasked, 3);
+    o.causal = false;
+    o.axis[0].rule = GA_AXIS_NEIGHBOUR;
+    o.axis[0].window = 3;
+    o.axis[0].dilation = 3;
+    test_ok(context, ga_pattern_tile_visits(context, &o, tile, tile, &found));
+    ck_assert_int_eq(found.visited, 9);
+    ck_assert_int_eq(found.unmasked, 0);
+    test_context_done(context, NULL);
+}
+END_TEST
+
+static ga_status visit_body(ga_context *with, void *user)
+{
+    ga_product_options o = { .axes = 1, .axis = { GA_AXIS_INIT, GA_AXIS_INIT, GA_AXIS_INIT } };
+    ga_tile_visits found;
+    (void)user;
+    o.axis[0].query_length = o.axis[0].key_length = 10;
+    return ga_pattern_tile_visits(with, &o, (int64_t[]){ 4 }, (int64_t[]){ 4 }, &found);
+}
+
+START_TEST(tiles_without_memory)
+{
+    ck_assert_int_gt(test_each_allocation(visit_body, NULL, 1), 0);
 }
 END_TEST
 
@@ -299,6 +534,13 @@ int main(void)
     tcase_add_loop_test(all, pairs, 0, sizeof counts / sizeof *counts);
     tcase_add_test(all, pairs_of_s2_heads);
     tcase_add_test(all, pairs_of_moa);
+    tcase_add_test(all, blocks_of_s2_heads);
+    tcase_add_test(all, heads_of_s2_cover_all_blocks_when_phases_do);
+    tcase_add_loop_test(all, blocks_of_radial, 0, 3);
+    tcase_add_test(all, halo_is_a_neighbourhood_inside);
+    tcase_add_loop_test(all, tiles_that_are_visited, 0, sizeof visits / sizeof *visits);
+    tcase_add_test(all, tiles_of_other_axes);
+    tcase_add_test(all, tiles_without_memory);
     tcase_add_loop_test(all, other_names, 0, sizeof sames / sizeof *sames);
     tcase_add_test(all, moa_is_full);
     tcase_add_test(all, halo_ghosts);
