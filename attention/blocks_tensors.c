@@ -1,10 +1,10 @@
 /* blocks_tensors.c - the tensors of a block by name: shapes, outputs, matrices on the way; the report. */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "attention/blocks.h"
+#include "lib/tensor/tensor.h"
 
 const DLDataType ga__type_i64 = { .code = kDLInt, .bits = 64, .lanes = 1 };
 
@@ -43,35 +43,10 @@ int64_t ga__axis_from_last(const DLTensor *tensor, int axis)
 
 /* ---- shapes ---- */
 
-/* "(2, 5, *)" */
-static void write_shape(char *text, size_t size, int count, const int64_t *axes)
-{
-    size_t used = (size_t)snprintf(text, size, "(");
-    for (int i = 0; i < count && used < size; i++) {
-        const char *comma = i ? ", " : "";
-        used +=
-            (size_t)(axes[i] < 0 ? snprintf(text + used, size - used, "%s*", comma)
-                                 : snprintf(text + used, size - used, "%s%lld", comma, (long long)axes[i]));
-    }
-    if (used < size) {
-        snprintf(text + used, size - used, ")");
-    }
-}
-
 ga_status ga__block_fits(ga__block_run *run, const char *name, int count, const int64_t *axes)
 {
     const DLTensor *t = ga__block_given(run, name);
-    bool fits = !t || t->ndim <= count;
-    for (int i = 0; t && fits && i < count; i++) {
-        fits = axes[i] < 0 || ga__axis_from_last(t, count - 1 - i) == axes[i];
-    }
-    if (!fits) {
-        char found[128], wanted[128];
-        write_shape(found, sizeof found, t->ndim, t->shape);
-        write_shape(wanted, sizeof wanted, count, axes);
-        return ga__fail(run->context, GA_INVALID, "%s: shape %s, expected %s", name, found, wanted);
-    }
-    return GA_OK;
+    return t ? ga__tensor_fits(run->context, name, t, count, axes) : GA_OK;
 }
 
 ga_status ga__block_together(ga__block_run *run, const char *const *names, bool *any)

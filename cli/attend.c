@@ -11,8 +11,8 @@ const char *const backend_words[] = {
     [GA_BACKEND_AUTO] = "auto",     [GA_BACKEND_SCALAR] = "scalar", [GA_BACKEND_AVX2] = "avx2",
     [GA_BACKEND_AVX512] = "avx512", [BACKEND_CUDA] = "cuda",        NULL
 };
-enum { PRECISION_F32, PRECISION_BF16, PRECISION_F64 };
-static const char *const precision_words[] = { "f32", "bf16", "f64", NULL };
+enum { ATTEND_F32, ATTEND_BF16, ATTEND_F64 };
+static const char *const attend_precisions[] = { "f32", "bf16", "f64", NULL };
 
 static const option rows[] = {
     { "query", 'Q', OPTION_TEXT, AT(q), "FILE", .help = "queries (B, H, Nq, D), as .npy" },
@@ -27,7 +27,7 @@ static const option rows[] = {
     { "decode", 0, OPTION_SWITCH, AT(decode),
       .help = "feed the tokens one by one, by a state or with growing keys; implies --causal" },
     { "precision", 0, OPTION_WORD, AT(precision),
-      .help = "f32 (default), q, k, v in bf16, or everything in f64", .words = precision_words },
+      .help = "f32 (default), q, k, v in bf16, or everything in f64", .words = attend_precisions },
     BACKEND_ROW,
     { 0 }
 };
@@ -162,8 +162,8 @@ ga_status attend_run(session *s)
     GA_TRY(set_backend(s));
     GA_TRY(read_inputs(s, &in));
     in.call.scale = s->is.scale;
-    in.call.f64 = s->is.precision == PRECISION_F64;
-    in.call.bf16 = s->is.precision == PRECISION_BF16;
+    in.call.f64 = s->is.precision == ATTEND_F64;
+    in.call.bf16 = s->is.precision == ATTEND_BF16;
     GA_TRY(name_outputs(s, "o", &wanted));
     status = (s->is.decode ? ga_attend_decode : ga_attend)(s->context, s->operands[0], &in.call, wanted,
                                                            s->is.returned.count + 1);

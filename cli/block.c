@@ -6,16 +6,11 @@
 
 #include "cli/session.h"
 
-static const char *const precision_words[] = { "f32", "f64", NULL };
-enum { PRECISION_F64 = 1 };
-
 static const option rows[] = {
     { "set", 0, OPTION_LIST, AT(set), "NAME=VALUE", .help = "a parameter of the block; may be repeated" },
     { "tensor", 0, OPTION_LIST, AT(tensor), "NAME=FILE", .help = "an input, as .npy; may be repeated" },
-    { "grad-output", 0, OPTION_TEXT, AT(grad_output), "FILE",
-      .help = "gradient of y, for --return grad_NAME" },
-    { "precision", 0, OPTION_WORD, AT(precision), .help = "f32 (default), or everything in f64",
-      .words = precision_words },
+    GRAD_OUTPUT_ROW,
+    PRECISION_ROW,
     BACKEND_ROW,
     { "list", 0, OPTION_SWITCH, AT(list_methods),
       .help = "list the blocks, their parameters, tensors and outputs, or those of NAME" },
@@ -128,40 +123,12 @@ int block_check(session *s)
 
 /* ---- the list ---- */
 
-static const char *const type_names[] = {
-    [GA_PARAMETER_BOOL] = "bool", [GA_PARAMETER_INT] = "int",           [GA_PARAMETER_REAL] = "float",
-    [GA_PARAMETER_WORD] = "word", [GA_PARAMETER_INT_LIST] = "int list",
-};
-
-static ga_status list_parameter(session *s, const ga_block *block, const ga_parameter *p, ga__output *out)
-{
-    ga_status status = GA_OK;
-    GA_TRY(ga__output_print(s->context, out, "%s\tparameter\t%s\t%s\t%s\t", block->name, p->name,
-                            type_names[p->type],
-                            p->initial    ? p->initial
-                            : p->required ? "required"
-                                          : ""));
-    GA_TRY(ga__output_print(s->context, out, "%s", p->range ? p->range : ""));
-    for (int i = 0; p->type == GA_PARAMETER_WORD && p->words[i]; i++) {
-        GA_TRY(ga__output_print(s->context, out, "%s%s", i ? "|" : "", p->words[i]));
-    }
-    status = ga__output_print(s->context, out, "\t%s\n", p->help);
-done:
-    return status;
-}
-
 static ga_status list_row(session *s, const char *kind, const ga_block *block, ga__output *out)
 {
     ga_status status = GA_OK;
     GA_TRY(ga__output_print(s->context, out, "%s\t%s\t%s\t\t\t\t%s\n", block->name, kind, block->name,
                             block->summary));
-    for (const ga_parameter *p = block->parameters; p && p->name; p++) {
-        GA_TRY(list_parameter(s, block, p, out));
-    }
-    for (const ga_tensor_slot *t = block->tensors; t && t->name; t++) {
-        GA_TRY(ga__output_print(s->context, out, "%s\ttensor\t%s\t%s\t%s\t\t%s\n", block->name, t->name,
-                                t->shape, t->optional ? "optional" : "required", t->help));
-    }
+    GA_TRY(print_tables(s, block->name, block->parameters, block->tensors, out));
     status = ga__output_print(s->context, out, "%s\toutput\t%s%s\t\t\t\t\n", block->name, block->outputs,
                               ga_block_has_gradients(block) ? ", grad_NAME" : "");
 done:

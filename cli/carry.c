@@ -8,27 +8,16 @@
 
 /* ---- reading ---- */
 
-enum { BANNER = 64 };
 #define MOST_EXACT 16777216 /* integers up to here are kept by 32-bit floats */
 
-/* The first line where the file is a Matrix Market one, else ""; standard input is .npy. */
-static ga_status read_banner(session *s, const char *path, char banner[BANNER])
-{
-    static const char magic[] = "%%MatrixMarket";
-    ga_status status = read_start(s, path, banner, BANNER);
-    banner[strncmp(banner, magic, strlen(magic)) == 0 ? strcspn(banner, "\r\n") : 0] = '\0';
-    return status;
-}
-
-static ga_status read_market(session *s, const char *path, const char *banner, feature_rows *rows)
+static ga_status read_market(session *s, const char *path, ga_sparse *sparse)
 {
     ga_status status = GA_OK;
-    GA_TRY(ga_market_read(s->context, path, &rows->sparse));
-    rows->integer = rows->sparse.values && strcasestr(banner, " integer");
-    for (int64_t i = 0; rows->integer && i < rows->sparse.offsets[rows->sparse.rows]; i++) {
-        if (fabsf(rows->sparse.values[i]) >= MOST_EXACT) {
+    GA_TRY(ga_market_read(s->context, path, sparse));
+    for (int64_t i = 0; sparse->integers && i < sparse->offsets[sparse->rows]; i++) {
+        if (fabsf(sparse->values[i]) >= MOST_EXACT) {
             GA_TRY(complain(s, GA_UNSUPPORTED, "%s: integer %.0f, expected ones below 2^24", path,
-                            (double)rows->sparse.values[i]));
+                            (double)sparse->values[i]));
         }
     }
 done:
@@ -40,13 +29,13 @@ ga_status read_feature_rows(session *s, const ga_graph *graph, feature_rows *row
     ga_status status = GA_OK;
     const char *path = s->is.features;
     int64_t nodes = ga_graph_nodes(graph), found;
-    char banner[BANNER];
+    bool market = false;
     if (!path) {
         goto done;
     }
-    GA_TRY(read_banner(s, path, banner));
-    if (banner[0]) {
-        GA_TRY(read_market(s, path, banner, rows));
+    GA_TRY(is_market(s, path, &market));
+    if (market) {
+        GA_TRY(read_market(s, path, &rows->sparse));
         found = rows->sparse.rows;
     } else {
         GA_TRY(ga_npy_read(s->context, path, true, &rows->dense));
@@ -93,34 +82,11 @@ done:
     return status;
 }
 
-/* As ga_market_write does, but for the field. */
-static ga_status write_integers(session *s, const ga_sparse *m, const char *at)
-{
-    ga_status status = GA_OK;
-    ga__output *output = NULL;
-    GA_TRY(ga__output_open(s->context, at, true, &output));
-    GA_TRY(ga__output_print(s->context, output,
-                            "%%%%MatrixMarket matrix coordinate integer general\n%lld %lld %lld\n",
-                            (long long)m->rows, (long long)m->columns, (long long)m->offsets[m->rows]));
-    for (int64_t row = 0; row < m->rows; row++) {
-        for (int64_t i = m->offsets[row]; i < m->offsets[row + 1]; i++) {
-            GA_TRY(ga__output_print(s->context, output, "%lld %lld %lld\n", (long long)row + 1,
-                                    (long long)m->indices[i] + 1, (long long)m->values[i]));
-        }
-    }
-    status = ga__output_commit(s->context, output);
-    output = NULL;
-done:
-    ga__output_abort(s->context, output);
-    return status;
-}
-
-static ga_status write_sparse(session *s, const feature_rows *rows, const int64_t *donors, int64_t count,
+static ga_status write_sparse(session *s, const ga_sparse *from, const int64_t *donors, int64_t count,
                               const char *at)
 {
-    const ga_sparse *from = &rows->sparse;
     ga_status status = GA_OK;
-    ga_sparse taken = { .rows = count, .columns = from->columns };
+    ga_sparse taken = { .rows = count, .columns = from->columns, .integers = from->integers };
     GA_TRY(GA_NEW(s->context, count + 1, &taken.offsets));
     taken.offsets[0] = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -139,7 +105,7 @@ static ga_status write_sparse(session *s, const feature_rows *rows, const int64_
             memcpy(taken.values + taken.offsets[i], from->values + first, length * sizeof *taken.values);
         }
     }
-    status = rows->integer ? write_integers(s, &taken, at) : ga_market_write(s->context, &taken, at);
+    status = ga_market_write(s->context, &taken, at);
 done:
     ga_sparse_clear(s->context, &taken);
     return status;
@@ -154,5 +120,5 @@ ga_status write_feature_rows(session *s, const feature_rows *rows, const int64_t
         return status;
     }
     return rows->dense ? write_dense(s, rows->dense, donors, count, at)
-                       : write_sparse(s, rows, donors, count, at);
+                       : write_sparse(s, &rows->sparse, donors, count, at);
 }

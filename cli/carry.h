@@ -8,7 +8,6 @@
 typedef struct feature_rows {
     DLTensor *dense; /* owned; NULL = sparse */
     ga_sparse sparse;
-    bool integer; /* the sparse values are integers, and stay so in the file */
 } feature_rows;
 
 /* Reads --features, one row for each of the graph's nodes, in the order of ids. Nothing without that option. */

@@ -250,21 +250,25 @@ void drop_files(session *s)
     }
 }
 
-ga_status read_start(session *s, const char *path, char *text, int64_t size)
+ga_status begins_with(session *s, const char *path, const char *magic, bool *begins)
 {
     ga_status status = GA_OK;
     ga__input *input = NULL;
     const unsigned char *data;
-    int64_t got = 0;
-    text[0] = '\0';
+    int64_t size = (int64_t)strlen(magic), got = 0;
+    *begins = false;
     if (is_standard(path)) {
         goto done;
     }
     GA_TRY(ga__input_open(s->context, path, false, &input));
-    GA_TRY(ga__input_peek(s->context, input, size - 1, &data, &got));
-    memcpy(text, data, (size_t)got);
-    text[got] = '\0';
+    GA_TRY(ga__input_peek(s->context, input, size, &data, &got));
+    *begins = got >= size && memcmp(data, magic, (size_t)size) == 0;
 done:
     ga__input_close(s->context, input);
     return status;
+}
+
+ga_status is_market(session *s, const char *path, bool *market)
+{
+    return begins_with(s, path, "%%MatrixMarket", market);
 }

@@ -6,9 +6,6 @@
 
 #include "cli/session.h"
 
-enum { PRECISION_F32, PRECISION_F64 };
-static const char *const precision_words[] = { "f32", "f64", NULL };
-
 static const option rows[] = {
     { "graph", 0, OPTION_TEXT, AT(graph), "FILE", .help = "edges src<TAB>dst, ids are rows of the features" },
     { "features", 0, OPTION_TEXT, AT(features), "FILE", .help = "features of the nodes (n, F), as .npy" },
@@ -17,10 +14,8 @@ static const option rows[] = {
     { "set", 0, OPTION_LIST, AT(set), "NAME=VALUE", .help = "a parameter of the layer; may be repeated" },
     { "tensor", 0, OPTION_LIST, AT(tensor), "NAME=FILE",
       .help = "a weight or another input of the layer, as .npy; may be repeated" },
-    { "grad-output", 0, OPTION_TEXT, AT(grad_output), "FILE",
-      .help = "gradient of y, for --return grad_NAME" },
-    { "precision", 0, OPTION_WORD, AT(precision), .help = "f32 (default), or everything in f64",
-      .words = precision_words },
+    GRAD_OUTPUT_ROW,
+    PRECISION_ROW,
     BACKEND_ROW,
     { "list", 0, OPTION_SWITCH, AT(list_methods),
       .help = "list the layers, their parameters and tensors, or those of NAME" },
@@ -109,13 +104,7 @@ static ga_status list_layer(session *s, const ga_layer *layer, ga__output *out)
     ga_status status = GA_OK;
     GA_TRY(ga__output_print(s->context, out, "%s\tlayer\t%s\t\t\t\t%s\n", layer->name, layer->name,
                             layer->summary));
-    for (const ga_parameter *p = layer->parameters; p && p->name; p++) {
-        GA_TRY(print_parameter(s, layer->name, p, out));
-    }
-    for (const ga_tensor_slot *t = layer->tensors; t && t->name; t++) {
-        GA_TRY(ga__output_print(s->context, out, "%s\ttensor\t%s\t%s\t%s\t\t%s\n", layer->name, t->name,
-                                t->shape, t->optional ? "optional" : "required", t->help));
-    }
+    GA_TRY(print_tables(s, layer->name, layer->parameters, layer->tensors, out));
 done:
     return status;
 }

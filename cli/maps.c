@@ -3,13 +3,10 @@
 
 #include "cli/session.h"
 
-static const char *const precision_words[] = { "f32", "f64", NULL };
-
 static const option rows[] = {
     { "set", 0, OPTION_LIST, AT(set), "NAME=VALUE", .help = "a parameter of the analysis; may be repeated" },
     { "tensor", 0, OPTION_LIST, AT(tensor), "NAME=FILE", .help = "an input, as .npy; may be repeated" },
-    { "precision", 0, OPTION_WORD, AT(precision), .help = "f32 (default), or everything in f64",
-      .words = precision_words },
+    PRECISION_ROW,
     BACKEND_ROW,
     { "return", 0, OPTION_LIST, AT(returned), "NAME=FILE",
       .help = "an output of the analysis, as .npy; may be repeated" },

@@ -12,21 +12,12 @@ enum { MOST_CLASSES = 1 << 16 };
 
 /* ---- features ---- */
 
-/* True when the file begins with these characters; the format goes by content, standard input is .npy. */
-static ga_status begins_with(session *s, const char *path, const char *magic, bool *begins)
-{
-    char start[32];
-    ga_status status = read_start(s, path, start, sizeof start);
-    *begins = status == GA_OK && strncmp(start, magic, strlen(magic)) == 0;
-    return status;
-}
-
 static ga_status read_features(session *s, node_inputs *in)
 {
     ga_status status = GA_OK;
     bool market = false;
     const char *path = s->is.features;
-    GA_TRY(begins_with(s, path, "%%MatrixMarket", &market));
+    GA_TRY(is_market(s, path, &market));
     if (market) {
         GA_TRY(ga_market_read(s->context, path, &in->sparse));
         in->nodes = in->sparse.rows;

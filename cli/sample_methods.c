@@ -277,9 +277,7 @@ ga_status list_methods(session *s)
     GA_TRY(ga__output_open(s->context, "-", false, &out));
     for (int i = 0; i < count; i++) {
         GA_TRY(ga__output_print(s->context, out, "%s\t%s\n", methods[i].name, methods[i].summary));
-        for (const ga_parameter *p = methods[i].parameters; p && p->name; p++) {
-            GA_TRY(print_parameter(s, methods[i].name, p, out));
-        }
+        GA_TRY(print_tables(s, methods[i].name, methods[i].parameters, NULL, out));
     }
     status = ga__output_commit(s->context, out);
     out = NULL;

@@ -84,9 +84,11 @@ ga_status commit_files(session *s);
 /* Removes what was staged and not committed. */
 void drop_files(session *s);
 
-/* The first characters of a file, decompressed, at most size - 1 of them as a string; "" for standard input, which cannot be
- * read twice. */
-ga_status read_start(session *s, const char *path, char *text, int64_t size);
+/* True when a file begins with these characters once decompressed; formats go by content. False for standard input, which
+ * cannot be read twice. */
+ga_status begins_with(session *s, const char *path, const char *magic, bool *begins);
+/* The same with the banner of Matrix Market; features are .npy otherwise. */
+ga_status is_market(session *s, const char *path, bool *market);
 
 /* ---- graphs (graphs.c) ---- */
 
@@ -133,8 +135,9 @@ bool split_pair(const char *text, const char **value);
 int check_pairs(const session *s, const char *flag, const word_list *list);
 /* The name of a pair. Returns owned. */
 ga_status pair_name(session *s, const char *text, const char **name);
-/* OWNER<TAB>parameter<TAB>NAME<TAB>TYPE<TAB>DEFAULT<TAB>RANGE<TAB>HELP */
-ga_status print_parameter(session *s, const char *owner, const ga_parameter *p, ga__output *out);
+/* Rows OWNER<TAB>parameter|tensor<TAB>NAME<TAB>TYPE<TAB>DEFAULT<TAB>RANGE<TAB>HELP; either table may be NULL. */
+ga_status print_tables(session *s, const char *owner, const ga_parameter *parameters,
+                       const ga_tensor_slot *tensors, ga__output *out);
 /* Reads .npy or, by suffix, one that is gzip'ed; NULL path gives NULL. Returns owned. */
 ga_status read_tensor(session *s, const char *path, DLTensor **tensor);
 ga_status write_tensor(session *s, const DLTensor *tensor, const char *path);
@@ -180,6 +183,19 @@ extern const char *const backend_words[];
     }
 int check_backend(const session *s);
 ga_status set_backend(session *s);
+/* f32 and f64, and the rows that commands of a call have in common. */
+extern const char *const precision_words[];
+enum { PRECISION_F32, PRECISION_F64 };
+#define PRECISION_ROW \
+    { \
+        "precision", 0, OPTION_WORD, AT(precision), .help = "f32 (default), or everything in f64", \
+                                                    .words = precision_words \
+    }
+#define GRAD_OUTPUT_ROW \
+    { \
+        "grad-output", 0, OPTION_TEXT, AT(grad_output), "FILE", \
+            .help = "gradient of y, for --return grad_NAME" \
+    }
 /* Outputs of a call: the main one by --output, the others by --return. Names the files by writes(). */
 void writes_outputs(session *s);
 /* Room for 1 + the number of --return. Returns owned names and, later, tensors. */

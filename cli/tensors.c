@@ -9,6 +9,8 @@
 #include "graph/read.h"
 #include "graph/text_in.h"
 
+const char *const precision_words[] = { "f32", "f64", NULL };
+
 /* ---- NAME=VALUE ---- */
 
 bool split_pair(const char *text, const char **value)
@@ -48,23 +50,41 @@ ga_status pair_name(session *s, const char *text, const char **name)
     return copy_part(s, text, text + strcspn(text, "="), name);
 }
 
-/* ---- a row of a list ---- */
+/* ---- rows of lists ---- */
 
 static const char *const type_names[] = {
     [GA_PARAMETER_BOOL] = "bool", [GA_PARAMETER_INT] = "int",           [GA_PARAMETER_REAL] = "float",
     [GA_PARAMETER_WORD] = "word", [GA_PARAMETER_INT_LIST] = "int list",
 };
 
-ga_status print_parameter(session *s, const char *owner, const ga_parameter *p, ga__output *out)
+static ga_status print_parameter(session *s, const char *owner, const ga_parameter *p, ga__output *out)
 {
     ga_status status = GA_OK;
     GA_TRY(ga__output_print(s->context, out, "%s\tparameter\t%s\t%s\t%s\t", owner, p->name,
-                            type_names[p->type], p->initial ? p->initial : ""));
+                            type_names[p->type],
+                            p->initial    ? p->initial
+                            : p->required ? "required"
+                                          : ""));
     GA_TRY(ga__output_print(s->context, out, "%s", p->range ? p->range : ""));
     for (int i = 0; p->type == GA_PARAMETER_WORD && p->words[i]; i++) {
         GA_TRY(ga__output_print(s->context, out, "%s%s", i ? "|" : "", p->words[i]));
     }
     status = ga__output_print(s->context, out, "\t%s\n", p->help);
+done:
+    return status;
+}
+
+ga_status print_tables(session *s, const char *owner, const ga_parameter *parameters,
+                       const ga_tensor_slot *tensors, ga__output *out)
+{
+    ga_status status = GA_OK;
+    for (const ga_parameter *p = parameters; p && p->name; p++) {
+        GA_TRY(print_parameter(s, owner, p, out));
+    }
+    for (const ga_tensor_slot *t = tensors; t && t->name; t++) {
+        GA_TRY(ga__output_print(s->context, out, "%s\ttensor\t%s\t%s\t%s\t\t%s\n", owner, t->name, t->shape,
+                                t->optional ? "optional" : "required", t->help));
+    }
 done:
     return status;
 }

@@ -162,13 +162,7 @@ static ga_status list_model(session *s, const ga_model_info *model, ga__output *
     ga_status status = GA_OK;
     GA_TRY(ga__output_print(s->context, out, "%s\tmodel\t%s\t\t\t\t%s\n", model->name, model->name,
                             model->summary));
-    for (const ga_parameter *p = model->parameters; p->name; p++) {
-        GA_TRY(print_parameter(s, model->name, p, out));
-    }
-    for (const ga_tensor_slot *t = model->tensors; t && t->name; t++) {
-        GA_TRY(ga__output_print(s->context, out, "%s\ttensor\t%s\t%s\t%s\t\t%s\n", model->name, t->name,
-                                t->shape, t->optional ? "optional" : "required", t->help));
-    }
+    GA_TRY(print_tables(s, model->name, model->parameters, model->tensors, out));
 done:
     return status;
 }

@@ -153,7 +153,23 @@ ga_status ga__layer_convert(ga__layer_run *run, const char *name, const DLTensor
         .name = "negative_slope", .type = GA_PARAMETER_REAL, .initial = "0.2", .range = "from 0, below 1", \
         GA__WITHIN(0, 0x1.fffffffffffffp-1), .help = "slope of LeakyReLU below 0" \
     }
-extern const char *const ga__loop_words[], *const ga__duplicate_words[];
+#define GA__ALPHA_SIDE \
+    { \
+        .name = "alpha_side", .type = GA_PARAMETER_WORD, .initial = "destination", .words = ga__side_words, \
+        GA__ANY, .help = "whose alpha scales an edge; source: as in the authors' code" \
+    }
+#define GA__GUARD \
+    { \
+        .name = "guard", .type = GA_PARAMETER_WORD, .initial = "zero", .words = ga__guard_words, GA__ANY, \
+        .help = "edges of equal ends: by rule, or eps added to every length" \
+    }
+#define GA__POSITIVE(name_, initial_value, what) \
+    { \
+        .name = (name_), .type = GA_PARAMETER_REAL, .initial = (initial_value), .range = "> 0", \
+        GA__ABOVE(0), .help = what \
+    }
+extern const char *const ga__loop_words[], *const ga__duplicate_words[], *const ga__side_words[],
+                                                                             *const ga__guard_words[];
 
 static inline int64_t ga__integer(const ga__layer_run *run, const char *name)
 {

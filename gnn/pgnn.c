@@ -332,41 +332,16 @@ done:
     return status;
 }
 
-static const char *const sides[] = { "destination", "source", NULL };
-static const char *const guards[] = { "zero", "eps", NULL };
+const char *const ga__side_words[] = { "destination", "source", NULL };
+const char *const ga__guard_words[] = { "zero", "eps", NULL };
 
 static const ga_parameter parameters[] = {
-    { .name = "p",
-      .type = GA_PARAMETER_REAL,
-      .initial = "2",
-      .range = "> 0",
-      GA__ABOVE(0),
-      .help = "exponent" },
-    { .name = "mu",
-      .type = GA_PARAMETER_REAL,
-      .initial = "0.1",
-      .range = "> 0",
-      GA__ABOVE(0),
-      .help = "weight of the source term" },
+    GA__POSITIVE("p", "2", "exponent"),
+    GA__POSITIVE("mu", "0.1", "weight of the source term"),
     { .name = "k", .type = GA_PARAMETER_INT, .initial = "4", .range = ">= 0", GA__FROM(0), .help = "steps" },
-    { .name = "alpha_side",
-      .type = GA_PARAMETER_WORD,
-      .initial = "destination",
-      .words = sides,
-      GA__ANY,
-      .help = "whose alpha scales an edge; source: as in the authors' code" },
-    { .name = "guard",
-      .type = GA_PARAMETER_WORD,
-      .initial = "zero",
-      .words = guards,
-      GA__ANY,
-      .help = "edges of equal ends: by rule, or eps added to every length" },
-    { .name = "guard_eps",
-      .type = GA_PARAMETER_REAL,
-      .initial = "1e-6",
-      .range = "> 0",
-      GA__ABOVE(0),
-      .help = "what guard=eps adds" },
+    GA__ALPHA_SIDE,
+    GA__GUARD,
+    GA__POSITIVE("guard_eps", "1e-6", "what guard=eps adds"),
     GA__SELF_LOOPS("keep"),
     GA__DUPLICATES,
     { .name = NULL }

@@ -1,7 +1,6 @@
 /* tensors.c - the inputs of a run by name, and the matrices that it makes. */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "gnn/layer.h"
@@ -30,43 +29,10 @@ DLTensor *ga__grad(const ga__layer_run *run, const char *name)
     return i < 0 ? NULL : run->slots[i].grad;
 }
 
-/* "(2, 5, *)" */
-static void write_shape(char *text, size_t size, int count, const int64_t *axes)
-{
-    size_t used = (size_t)snprintf(text, size, "(");
-    for (int i = 0; i < count && used < size; i++) {
-        const char *comma = i ? ", " : "";
-        used +=
-            (size_t)(axes[i] < 0 ? snprintf(text + used, size - used, "%s*", comma)
-                                 : snprintf(text + used, size - used, "%s%lld", comma, (long long)axes[i]));
-    }
-    if (used < size) {
-        snprintf(text + used, size - used, ")");
-    }
-}
-
-static ga_status shape_fits(ga__layer_run *run, const char *name, const DLTensor *t, int count,
-                            const int64_t *axes)
-{
-    int missing = count - t->ndim;
-    bool fits = missing >= 0;
-    for (int i = 0; fits && i < count; i++) {
-        int64_t found = i < missing ? 1 : t->shape[i - missing];
-        fits = axes[i] < 0 || found == axes[i];
-    }
-    if (!fits) {
-        char found[128], wanted[128];
-        write_shape(found, sizeof found, t->ndim, t->shape);
-        write_shape(wanted, sizeof wanted, count, axes);
-        return ga__fail(run->context, GA_INVALID, "%s: shape %s, expected %s", name, found, wanted);
-    }
-    return GA_OK;
-}
-
 ga_status ga__fits(ga__layer_run *run, const char *name, int count, const int64_t *axes)
 {
     int64_t i = find(run, name);
-    return i < 0 ? GA_OK : shape_fits(run, name, run->slots[i].given, count, axes);
+    return i < 0 ? GA_OK : ga__tensor_fits(run->context, name, run->slots[i].given, count, axes);
 }
 
 int64_t ga__columns(const DLTensor *tensor)
@@ -177,5 +143,5 @@ ga_status ga__make_map(ga__layer_run *run, int64_t heads)
 
 ga_status ga__check_grad_y(ga__layer_run *run)
 {
-    return shape_fits(run, "grad_y", run->grad_y, 2, run->y->shape);
+    return ga__tensor_fits(run->context, "grad_y", run->grad_y, 2, run->y->shape);
 }

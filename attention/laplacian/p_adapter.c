@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "attention/laplacian/adapter.h"
-#include "attention/laplacian/calibrate.h"
+#include "lib/engine/calibrate/calibrate.h"
 #include "attention/linear/rows.h"
 
 enum { FORM_SELF, FORM_CROSS };

@@ -36,12 +36,9 @@ static const ga_parameter parameters[] = {
     { .name = NULL }
 };
 
-static const ga_tensor_slot tensors[] = { { "layers.I.weight", "(F, h), ... (h, C)", "dense map", false,
-                                            true },
-                                          { "layers.I.bias", "(h), ... (C)", "of that map", false, true },
-                                          GA__COMMON_TENSORS,
-                                          GA__OUTPUT_TENSORS(true),
-                                          { .name = NULL } };
+static const ga_tensor_slot tensors[] = {
+    GA__DENSE_TENSORS, GA__COMMON_TENSORS, GA__OUTPUT_TENSORS(true), { .name = NULL }
+};
 
 static const ga__model_ops ops = { plan };
 

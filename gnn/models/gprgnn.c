@@ -81,14 +81,12 @@ static const ga_parameter parameters[] = {
     { .name = NULL }
 };
 
-static const ga_tensor_slot tensors[] = {
-    { "layers.I.weight", "(F, h), ... (h, C)", "dense map", false, true },
-    { "layers.I.bias", "(h), ... (C)", "of that map", false, true },
-    { "gamma", "(k+1)", "coefficients of the powers 0 .. k", false, true },
-    GA__COMMON_TENSORS,
-    GA__OUTPUT_TENSORS(true),
-    { .name = NULL }
-};
+static const ga_tensor_slot tensors[] = { GA__DENSE_TENSORS,
+                                          { "gamma", "(k+1)", "coefficients of the powers 0 .. k", false,
+                                            true },
+                                          GA__COMMON_TENSORS,
+                                          GA__OUTPUT_TENSORS(true),
+                                          { .name = NULL } };
 
 static const ga__model_ops ops = { plan };
 

@@ -48,46 +48,27 @@ done:
     return status;
 }
 
-static const char *const sides[] = { "destination", "source", NULL };
-static const char *const guards[] = { "zero", "eps", NULL };
-
-#define POSITIVE(name_, initial_value, what) \
-    { \
-        .name = (name_), .type = GA_PARAMETER_REAL, .initial = (initial_value), .range = "> 0", \
-        GA__ABOVE(0), .help = what \
-    }
 #define TRAINED(name_, what) \
     { \
         .name = (name_), .type = GA_PARAMETER_BOOL, .initial = "false", GA__ANY, .help = what \
     }
 
-static const ga_parameter parameters[] = {
-    GA__HIDDEN("16"),
-    GA__LAYERS("1", "layers that pass messages, behind the dense map"),
-    GA__DROPOUT("0.5"),
-    POSITIVE("p", "2", "exponent"),
-    POSITIVE("mu", "0.1", "weight of the source term"),
-    GA__STEPS("4"),
-    { .name = "alpha_side",
-      .type = GA_PARAMETER_WORD,
-      .initial = "destination",
-      .words = sides,
-      GA__ANY,
-      .help = "whose alpha scales an edge; source: as in the authors' code" },
-    { .name = "guard",
-      .type = GA_PARAMETER_WORD,
-      .initial = "zero",
-      .words = guards,
-      GA__ANY,
-      .help = "edges of equal ends: by rule, or eps added to every length" },
-    POSITIVE("guard_eps", "1e-6", "what guard=eps adds"),
-    TRAINED("train_p", "p is trained, in every layer"),
-    TRAINED("train_mu", "mu is trained, in every layer"),
-    GA__SELF_LOOPS("keep"),
-    GA__DUPLICATES,
-    GA__TRAINING("0.01", "5e-4", "all", "1000", "0", "accuracy", "none", "uniform"),
-    { .name = NULL }
-};
+static const ga_parameter parameters[] = { GA__HIDDEN("16"),
+                                           GA__LAYERS("1", "layers that pass messages, behind the dense map"),
+                                           GA__DROPOUT("0.5"),
+                                           GA__POSITIVE("p", "2", "exponent"),
+                                           GA__POSITIVE("mu", "0.1", "weight of the source term"),
+                                           GA__STEPS("4"),
+                                           GA__ALPHA_SIDE,
+                                           GA__GUARD,
+                                           GA__POSITIVE("guard_eps", "1e-6", "what guard=eps adds"),
+                                           TRAINED("train_p", "p is trained, in every layer"),
+                                           TRAINED("train_mu", "mu is trained, in every layer"),
+                                           GA__SELF_LOOPS("keep"),
+                                           GA__DUPLICATES,
+                                           GA__TRAINING("0.01", "5e-4", "all", "1000", "0", "accuracy",
+                                                        "none", "uniform"),
+                                           { .name = NULL } };
 
 static const ga_tensor_slot tensors[] = {
     { "input.weight", "(F, h)", "dense map of the features", false, true },

@@ -56,6 +56,11 @@
     { \
         "layers.I.norm_variance", "(width)", "norm=batch: running variance", true, false \
     }
+#define GA__DENSE_TENSORS \
+    { "layers.I.weight", "(F, h), ... (h, C)", "dense map", false, true }, \
+    { \
+        "layers.I.bias", "(h), ... (C)", "of that map", false, true \
+    }
 #define GA__OUTPUT_TENSORS(optional) \
     { "output.weight", "(h, C)", "dense map to the classes", (optional), true }, \
     { \

@@ -33,12 +33,13 @@ typedef struct ga_sparse {
     int64_t *offsets;  /* rows + 1 */
     uint32_t *indices; /* offsets[rows] */
     float *values;     /* NULL: every stored entry is 1 */
+    bool integers;     /* the file's field is integer: values are written as such */
 } ga_sparse;
 /* Reads a Matrix Market coordinate file (general; pattern, integer or real), gzip recognised, path "-" standard input.
  * Entries may stand in any order; one that stands twice, an index outside the header's, a value that is not finite or
  * a count that is not the header's is GA_FORMAT with the line. Returns owned arrays (ga_sparse_clear). */
 GA_API ga_status ga_market_read(ga_context *context, const char *path, ga_sparse *matrix);
-/* Writes one, rows ascending: pattern without values, else real, shortest decimals that read back; .gz by suffix;
+/* Writes one, rows ascending: pattern without values, integer, else real, shortest decimals that read back; .gz by suffix;
  * whole or not at all. */
 GA_API ga_status ga_market_write(ga_context *context, const ga_sparse *matrix, const char *path);
 /* Frees the arrays and empties it. */

@@ -34,6 +34,7 @@ include lib/engine/sddmm/local.mk
 include lib/engine/gemm/local.mk
 include lib/engine/merge/local.mk
 include lib/engine/top_k/local.mk
+include lib/engine/calibrate/local.mk
 include lib/engine/limits/local.mk
 include lib/engine/rowwise/local.mk
 include lib/engine/activate/local.mk

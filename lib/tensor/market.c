@@ -372,7 +372,7 @@ static ga_status by_rows(const market *m, ga_sparse *s)
     ga_status status = GA_OK;
     int64_t widest = 0;
     uint64_t *keys = NULL;
-    *s = (ga_sparse){ .rows = m->rows, .columns = m->columns };
+    *s = (ga_sparse){ .rows = m->rows, .columns = m->columns, .integers = m->integer };
     GA_TRY(GA_NEW_ZERO(m->context, m->rows + 2, &s->offsets));
     GA_TRY(GA_NEW(m->context, m->count, &s->indices));
     if (!m->pattern) {

@@ -39,7 +39,8 @@ static ga_status write_row(ga_context *context, ga__output *output, const ga_spa
         size += ga__format_u64(text + size, (uint64_t)s->indices[i] + 1);
         if (s->values) {
             text[size++] = ' ';
-            size += format_value(text + size, s->values[i]);
+            size += s->integers ? snprintf(text + size, NUMBER, "%.0f", (double)s->values[i])
+                                : format_value(text + size, s->values[i]);
         }
         text[size++] = '\n';
         GA_TRY(ga__output_write(context, output, text, size));
@@ -67,6 +68,10 @@ static ga_status check_matrix(ga_context *context, const ga_sparse *s, const cha
                     (long long)row, (long long)s->indices[i],
                     i == s->offsets[row] ? -1LL : (long long)s->indices[i - 1], (long long)s->columns);
             }
+            if (s->values && s->integers && truncf(s->values[i]) != s->values[i]) {
+                return ga__fail(context, GA_INVALID, "%s: row %lld, column %lld is %g, expected an integer",
+                                path, (long long)row, (long long)s->indices[i], (double)s->values[i]);
+            }
             if (s->values && !isfinite(s->values[i])) {
                 return ga__fail(context, GA_INVALID, "%s: row %lld, column %lld is not finite", path,
                                 (long long)row, (long long)s->indices[i]);
@@ -83,10 +88,12 @@ ga_status ga_market_write(ga_context *context, const ga_sparse *matrix, const ch
     ga__begin(context);
     GA_TRY(check_matrix(context, matrix, path));
     GA_TRY(ga__output_open(context, path, true, &output));
-    GA_TRY(ga__output_print(context, output,
-                            "%%%%MatrixMarket matrix coordinate %s general\n%lld %lld %lld\n",
-                            matrix->values ? "real" : "pattern", (long long)matrix->rows,
-                            (long long)matrix->columns, (long long)matrix->offsets[matrix->rows]));
+    GA_TRY(ga__output_print(
+        context, output, "%%%%MatrixMarket matrix coordinate %s general\n%lld %lld %lld\n",
+        !matrix->values    ? "pattern"
+        : matrix->integers ? "integer"
+                           : "real",
+        (long long)matrix->rows, (long long)matrix->columns, (long long)matrix->offsets[matrix->rows]));
     for (int64_t row = 0; row < matrix->rows; row++) {
         GA_TRY(write_row(context, output, matrix, row));
         if (row % 1024 == 0) {

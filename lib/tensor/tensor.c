@@ -3,6 +3,7 @@
 
 #include "lib/tensor/tensor.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The descriptor and what it points to, but for the data. */
@@ -100,4 +101,37 @@ void ga_tensor_destroy(ga_context *context, DLTensor *tensor)
         ga_free(context, tensor->data);
         ga_free(context, tensor); /* the first member of what was allocated */
     }
+}
+
+/* "(2, 5, *)" */
+static void write_shape(char *text, size_t size, int count, const int64_t *axes)
+{
+    size_t used = (size_t)snprintf(text, size, "(");
+    for (int i = 0; i < count && used < size; i++) {
+        const char *comma = i ? ", " : "";
+        used +=
+            (size_t)(axes[i] < 0 ? snprintf(text + used, size - used, "%s*", comma)
+                                 : snprintf(text + used, size - used, "%s%lld", comma, (long long)axes[i]));
+    }
+    if (used < size) {
+        snprintf(text + used, size - used, ")");
+    }
+}
+
+ga_status ga__tensor_fits(ga_context *context, const char *name, const DLTensor *tensor, int count,
+                          const int64_t *axes)
+{
+    int missing = count - tensor->ndim;
+    bool fits = missing >= 0;
+    for (int i = 0; fits && i < count; i++) {
+        int64_t found = i < missing ? 1 : tensor->shape[i - missing];
+        fits = axes[i] < 0 || found == axes[i];
+    }
+    if (!fits) {
+        char found[128], wanted[128];
+        write_shape(found, sizeof found, tensor->ndim, tensor->shape);
+        write_shape(wanted, sizeof wanted, count, axes);
+        return ga__fail(context, GA_INVALID, "%s: shape %s, expected %s", name, found, wanted);
+    }
+    return GA_OK;
 }

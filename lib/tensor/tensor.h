@@ -20,6 +20,10 @@ ga_status ga__count_elements(ga_context *context, const char *name, int ndim, co
 ga_status ga__tensor_wrap(ga_context *context, DLDataType dtype, int ndim, const int64_t *shape, void *data,
                           DLTensor **out);
 
+/* GA_INVALID "NAME: shape (..), expected (..)" unless its axes are these; -1 accepts any, missing leading axes are 1. */
+ga_status ga__tensor_fits(ga_context *context, const char *name, const DLTensor *tensor, int count,
+                          const int64_t *axes);
+
 /* Elements of a strided array in C order, piece by piece. */
 typedef struct ga__walk {
     const unsigned char *base;

@@ -6,7 +6,7 @@ bad=0
 # look SUFFIX REGISTERS: every object of that instruction set computes in such registers
 look() {
     found=0
-    for object in lib/engine/*/.libs/*_"$1".o lib/engine/*/*_"$1".o attention/*/.libs/*_"$1".o attention/*/*_"$1".o; do
+    for object in lib/engine/*/.libs/*_"$1".o lib/engine/*/*_"$1".o; do
         [ -f "$object" ] || continue
         found=$((found + 1))
         count=$(objdump -d --no-show-raw-insn "$object" | grep -cE "v((fm|fnm|mul|add|sub|cmp|max)[a-z0-9_]*p[sd]|pmuludq) .*%$2" || true)

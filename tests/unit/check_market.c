@@ -83,6 +83,14 @@ START_TEST(patterns_integers_and_nothing)
                                                       "3 2 16777217\n3 4 0\n"),
                            &s));
     expect(&s, offsets, indices, whole);
+    ck_assert(s.integers);
+    test_ok(context, ga_market_write(context, &s, test_path("o.mtx")));
+    char *text = test_slurp(test_path("o.mtx"), NULL);
+    ck_assert_str_eq(text, MM "integer general\n3 4 5\n1 1 1\n1 4 -2\n3 1 3\n3 2 16777216\n3 4 0\n");
+    free(text);
+    s.values[0] = 0.5f;
+    test_status(context, ga_market_write(context, &s, test_path("o.mtx")), GA_INVALID);
+    test_error_has(context, "row 0, column 0 is 0.5, expected an integer");
     ga_sparse_clear(context, &s);
     test_ok(context, ga_market_read(context, test_text_file("0.mtx", MM "real general\n0 0 0\n"), &s));
     ck_assert_int_eq(s.rows, 0);
@@ -147,7 +155,7 @@ static const struct {
 START_TEST(lies)
 {
     ga_context *context = test_threads_context(1);
-    const ga_sparse untouched = { 77, 78, NULL, NULL, NULL };
+    const ga_sparse untouched = { 77, 78, NULL, NULL, NULL, false };
     test_folder_make();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ga_sparse s = untouched;
@@ -219,7 +227,7 @@ START_TEST(round_trip)
     int64_t rows[] = { 0, 2, 2, 5 };
     uint32_t columns[] = { 0, 3, 0, 1, 3 };
     float numbers[] = { 1.0f / 3, -2, 0.1f, 3.4028235e38f, 1e-45f };
-    ga_sparse s = { 3, 4, rows, columns, numbers }, again;
+    ga_sparse s = { 3, 4, rows, columns, numbers, false }, again;
     test_folder_make();
     for (int kind = 0; kind < 4; kind++) {
         const char *path = test_path(kind % 2 ? "w.mtx.gz" : "w.mtx");

@@ -281,7 +281,7 @@ START_TEST(features_are_normalised)
                                            { 1, 3, 0, 0, 3, 4, -1, 1 } };
     static const char *const words[] = { "normalise=rows", "normalise=l2", "normalise=none" };
     DLTensor features = matrix_of(x, shape);
-    ga_sparse sparse = { 4, 2, offsets, columns, stored };
+    ga_sparse sparse = { 4, 2, offsets, columns, stored, false };
     for (int k = 0; k < 3; k++) {
         ga_model *model = model_of(context, "mlp", words[k], 2, 2);
         ga__prepared p;

@@ -2,4 +2,4 @@
 #include "config.h"
 
 #define GA__ISA 2
-#include "attention/laplacian/calibrate_body.h"
+#include "lib/engine/calibrate/calibrate_body.h"

@@ -1,5 +1,5 @@
 /* calibrate_body.h - the kernels of calibrate.c in both precisions. */
-#include "attention/laplacian/calibrate.h"
+#include "lib/engine/calibrate/calibrate.h"
 #include "lib/engine/simd_f64.h"
 
 /* What simd_f64.h leaves out. */
@@ -65,12 +65,12 @@ static block block_at(const ga__calibration *c, const ga__cut *cut, const ga__ge
 }
 
 #define GA__REAL 32
-#include "attention/laplacian/step_body.h"
-#include "attention/laplacian/unit_body.h"
+#include "lib/engine/calibrate/step_body.h"
+#include "lib/engine/calibrate/unit_body.h"
 #undef GA__REAL
 #define GA__REAL 64
-#include "attention/laplacian/step_body.h"
-#include "attention/laplacian/unit_body.h"
+#include "lib/engine/calibrate/step_body.h"
+#include "lib/engine/calibrate/unit_body.h"
 
 #define KERNELS(real_name) \
     { \

@@ -1,7 +1,7 @@
 /* calibrate.c - one p-Laplacian step: sizes, units on several threads, sums of units. */
 #include "config.h"
 
-#include "attention/laplacian/calibrate.h"
+#include "lib/engine/calibrate/calibrate.h"
 
 #include <string.h>
 
