@@ -35,6 +35,11 @@ for model in gcn sage gat gatv2 transformer agnn appnp gprgnn pgnn mlp; do
         --labels labels.txt --index s.test.txt --report /dev/stdout
     [ "$(figure accuracy)" = "$accuracy" ] || fail "$model: $(figure accuracy) from the file, $accuracy reported"
     [ "$(wc -l <c.txt)" -eq 240 ] || fail "$model: $(wc -l <c.txt) classes"
+    # so do the classes themselves
+    told=$(paste labels.txt c.txt | awk 'NR == FNR { test[$1]; next } FNR - 1 in test { n++; good += $1 == $2 }
+        END { printf "%.12g", good / n }' s.test.txt -)
+    awk -v a="$told" -v b="$accuracy" 'BEGIN { exit !(a - b < 1e-9 && b - a < 1e-9) }' ||
+        fail "$model: $told of the classes written are right, $accuracy reported"
 done
 [ "$("$GRAPHATTN" train --list-models | awk -F '\t' '$2 == "model"' | wc -l)" -eq 10 ] || fail "list of models"
 
@@ -82,7 +87,11 @@ done
 kill -9 "$child" 2>/dev/null
 wait "$child" 2>/dev/null
 [ -f state ] || fail "no state is left of a run that was killed"
-expect 0 "$GRAPHATTN" train "${data[@]}" "${options[@]}" --set epochs=40 --resume state --save again.safetensors
+expect 0 "$GRAPHATTN" train "${data[@]}" "${options[@]}" --set epochs=40 --resume state --save again.safetensors \
+    --log first.tsv
+[ "$(grep -c epoch first.tsv)" -eq 1 ] || fail "the log of a resumed run has $(grep -c epoch first.tsv) heads"
+[ "$(tail -n 1 first.tsv | cut -f 1)" -eq 40 ] || fail "the log of a resumed run ends at $(tail -n 1 first.tsv | cut -f 1)"
+[ "$(sed 1d first.tsv | cut -f 1 | sort -nu | wc -l)" -ge 39 ] || fail "the log of a resumed run lacks epochs"
 same whole.safetensors again.safetensors "a run that was killed and went on"
 expect 1 "$GRAPHATTN" train "${data[@]}" "${options[@]}" --set epochs=40,hidden=4 --resume state --save no.safetensors
 says hidden

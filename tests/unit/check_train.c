@@ -299,14 +299,24 @@ START_TEST(the_rule_of_patience)
 }
 END_TEST
 
+static void count_call(void *user)
+{
+    ++*(int *)user;
+}
+
 START_TEST(no_validation_nodes)
 {
+    int calls = 0;
+    ga_node_data data = graph.data;
+    data.edges_read = count_call;
+    data.user = &calls;
     ga_train_report report;
     ga_model *model = NULL;
     ga_split blind = graph.split;
     blind.val_count = 0;
     ga_train_options options = with("gcn", "patience=2 epochs=20");
-    test_ok(context, ga_train(context, &graph.data, &blind, &options, &model, &report));
+    test_ok(context, ga_train(context, &data, &blind, &options, &model, &report));
+    ck_assert_int_eq(calls, 1);
     ck_assert_int_eq(report.epochs, 20);
     ck_assert_int_eq(report.best_epoch, 20);
     ck_assert(isnan(report.val_accuracy) && isnan(report.val_loss) && !isnan(report.test_accuracy));
