@@ -50,6 +50,8 @@ static inline int64_t ga__max(int64_t a, int64_t b)
 ga_status ga__alloc_zero(ga_context *context, int64_t count, size_t size, void *out);
 /* Moves a block to room for new_count elements, keeping the first min(old, new) ones; *inout stays valid on failure. */
 ga_status ga__resize(ga_context *context, int64_t old_count, int64_t new_count, size_t size, void *inout);
+/* Frees memory of a device: DLPack's type and number. */
+void ga__release_elsewhere(ga_context *context, int type, int number, void *memory);
 /* Bytes that may still be taken under the limit; INT64_MAX without one. */
 int64_t ga__memory_left(const ga_context *context);
 
@@ -75,6 +77,12 @@ typedef enum ga__purpose {
     GA__RANDOM_NEIGHBOURS, /* neighbours drawn for a batch; index = epoch, node */
     GA__RANDOM_SAMPLE,     /* draws of a classical sampler */
     GA__RANDOM_SAMPLE_KEY, /* index = node or edge */
+    GA__RANDOM_BATCH,      /* keys of mini-batches; index = batch, block = layer */
+    GA__RANDOM_BATCH_RUN,  /* keys of the runs that norms are counted from; index = run */
+    GA__RANDOM_BATCH_DRAW, /* draws under such a key; index = node */
+    GA__RANDOM_PARTS,      /* partition of a graph; index = bisection, level */
+    GA__RANDOM_HOPS,       /* nodes from which distances are sampled */
+    GA__RANDOM_SPECTRUM,   /* start vectors; index = vector */
 } ga__purpose;
 
 typedef struct ga__random {
@@ -116,6 +124,9 @@ static inline double ga__random_unit(ga__random *stream)
 {
     return (double)(ga__random_next(stream) >> 11) * 0x1p-53;
 }
+
+/* k of 0 .. all - 1, ascending, every choice equally likely; k <= all. */
+void ga__random_choose(ga__random *stream, int64_t all, int64_t k, int64_t *chosen);
 
 /* Stateless: the 128 bits of (seed, purpose, index, block) as two words; for one draw per item in parallel loops. */
 void ga__random_block(uint64_t seed, ga__purpose purpose, uint64_t index, uint32_t block, uint64_t out[2]);

@@ -39,10 +39,20 @@ void ga_context_destroy(ga_context *context)
     if (!context) {
         return;
     }
+    if (context->device_end) {
+        context->device_end(context);
+    }
     ga__pool_end(&context->pool);
     pthread_mutex_destroy(&context->error_lock);
     pthread_mutex_destroy(&context->progress_lock);
     free(context);
+}
+
+void ga__release_elsewhere(ga_context *context, int type, int number, void *memory)
+{
+    if (context->device_release) {
+        context->device_release(context, type, number, memory);
+    }
 }
 
 void ga_context_set_seed(ga_context *context, uint64_t seed)

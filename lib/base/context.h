@@ -25,9 +25,15 @@ struct ga_context {
     int64_t progress_next; /* atomic: nanoseconds of the monotonic clock before which nothing is reported */
     ga_cancel_fn cancel;
     void *cancel_user;
+    const void *foreign_formats; /* graph's: a ga_foreign_formats */
     pthread_mutex_t error_lock;
     bool failed;
     char error[GA__ERROR_SIZE];
+    /* set by lib/engine/device, which stands above: the device, NULL = the CPU; what ends it with the context; what frees
+     * a tensor's memory on a device (DLPack's type and number) */
+    struct ga__device *device;
+    void (*device_end)(ga_context *context);
+    void (*device_release)(ga_context *context, int type, int number, void *memory);
 };
 
 /* The system calls, as hooks (memory.c and system.c). */

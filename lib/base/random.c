@@ -9,6 +9,7 @@
 #include "lib/base/base.h"
 
 #include <Random123/philox.h>
+#include <string.h>
 
 static void philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
@@ -46,4 +47,32 @@ void ga__random_block(uint64_t seed, ga__purpose purpose, uint64_t index, uint32
     philox(stream.counter, stream.key, stream.block);
     out[0] = stream.block[0] | (uint64_t)stream.block[1] << 32;
     out[1] = stream.block[2] | (uint64_t)stream.block[3] << 32;
+}
+
+/* Few: Floyd's method with a sorted list; else every one in turn with the chance (still wanted) / (still left). */
+void ga__random_choose(ga__random *stream, int64_t all, int64_t k, int64_t *chosen)
+{
+    enum { FEW = 64 };
+    int64_t have = 0;
+    if (k > FEW) {
+        for (int64_t i = 0; have < k; i++) {
+            if ((int64_t)ga__random_below(stream, (uint64_t)(all - i)) < k - have) {
+                chosen[have++] = i;
+            }
+        }
+        return;
+    }
+    for (int64_t last = all - k; last < all; last++) {
+        int64_t one = (int64_t)ga__random_below(stream, (uint64_t)last + 1), at = 0;
+        while (at < have && chosen[at] < one) {
+            at++;
+        }
+        if (at < have && chosen[at] == one) { /* last itself is greater than all there are */
+            chosen[have++] = last;
+            continue;
+        }
+        memmove(chosen + at + 1, chosen + at, (size_t)(have - at) * sizeof *chosen);
+        chosen[at] = one;
+        have++;
+    }
 }

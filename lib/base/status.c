@@ -21,6 +21,7 @@ const char *ga_status_name(ga_status status)
     case GA_UNSUPPORTED: return "not supported";
     case GA_CANCELLED: return "cancelled";
     case GA_INTERNAL: return "internal error";
+    case GA_DEVICE_FAILED: return "device failed";
     }
     return "unknown status";
 }
@@ -86,4 +87,10 @@ void ga__tell(ga_context *context, ga_severity severity, const char *format, ...
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     context->message(context->message_user, severity, text);
+}
+
+ga_status ga_context_fail(ga_context *context, ga_status status, const char *text)
+{
+    ga__begin(context);
+    return status == GA_OK ? GA_OK : ga__fail(context, status, "%s", text);
 }

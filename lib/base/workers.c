@@ -23,6 +23,37 @@ int ga__threads_for(const ga_context *context, int64_t items)
     return items < threads ? (items > 1 ? (int)items : 1) : threads;
 }
 
+typedef struct pieces {
+    ga_context *context;
+    int64_t items, piece, next;
+    ga__piece_fn body;
+    void *user;
+    int status;
+} pieces;
+
+static void piece_worker(void *user, int worker)
+{
+    pieces *p = user;
+    for (int64_t from; (from = ga__claim(&p->next) * p->piece) < p->items;) {
+        if (ga__stopped(p->context, &p->status)) {
+            break;
+        }
+        p->body(p->user, worker, from, ga__min(p->items, from + p->piece));
+    }
+}
+
+int ga__piece_threads(const ga_context *context, int64_t items, int64_t piece)
+{
+    return ga__threads_for(context, items / piece + (items % piece > 0));
+}
+
+ga_status ga__pieces(ga_context *context, int64_t items, int64_t piece, ga__piece_fn body, void *user)
+{
+    pieces p = { .context = context, .items = items, .piece = piece, .body = body, .user = user };
+    ga__workers(context, ga__piece_threads(context, items, piece), piece_worker, &p);
+    return ga__noted_status(&p.status);
+}
+
 void ga__advise_large(void *block, int64_t bytes)
 {
 #ifdef MADV_HUGEPAGE

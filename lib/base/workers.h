@@ -39,6 +39,12 @@ bool ga__stopped(ga_context *context, int *shared);
 /* Threads worth starting for `items` claimable pieces. */
 int ga__threads_for(const ga_context *context, int64_t items);
 
+/* Runs body(user, worker, from, to) over 0 .. items - 1 in pieces of `piece`, on ga__piece_threads() workers at most;
+ * asks whether to stop before each. */
+typedef void (*ga__piece_fn)(void *user, int worker, int64_t from, int64_t to);
+ga_status ga__pieces(ga_context *context, int64_t items, int64_t piece, ga__piece_fn body, void *user);
+int ga__piece_threads(const ga_context *context, int64_t items, int64_t piece);
+
 /* Tells the system that a large block will be filled from end to end (large pages). */
 void ga__advise_large(void *block, int64_t bytes);
 

@@ -29,14 +29,19 @@ static void describe(const ga_parameter *p, char separator, char *text, size_t s
     case GA_PARAMETER_INT_LIST:
         snprintf(text, size, "integers joined by '%c'%s%s", separator, comma, range);
         break;
+    case GA_PARAMETER_TEXT: snprintf(text, size, "a name%s%s", comma, range); break;
     }
 }
 
 /* ---- values ---- */
 
+/* What is infinite must be a bound of the range. */
 static bool in_range(const ga_parameter *p, double value)
 {
-    return p->least > p->most || (value >= p->least && value <= p->most && !(p->above && value <= p->least));
+    if (p->least > p->most) {
+        return isfinite(value);
+    }
+    return (value >= p->least && value <= p->most && !(p->above && value <= p->least));
 }
 
 static bool parse_integer(const char *text, size_t size, int64_t *value)
@@ -104,6 +109,7 @@ static bool parse(const ga_parameter *p, const char *text, char separator, ga__v
     case GA_PARAMETER_REAL: return parse_real(text, &value->real) && in_range(p, value->real);
     case GA_PARAMETER_WORD: return parse_word(p, text, &value->integer);
     case GA_PARAMETER_INT_LIST: return parse_list(p, text, separator, value);
+    case GA_PARAMETER_TEXT: value->text = text; return text[0] != '\0';
     }
     return false;
 }
@@ -222,6 +228,7 @@ static void print_value(const ga_parameter *p, const ga__value *value, char *tex
             snprintf(text + used, size - used, "%s%lld", i ? "," : "", (long long)value->list[i]);
         }
         break;
+    case GA_PARAMETER_TEXT: snprintf(text, size, "%s", value->text ? value->text : ""); break;
     }
 }
 

@@ -2,6 +2,7 @@
 #ifndef GA_LIB_TENSOR_PARAMETERS_H
 #define GA_LIB_TENSOR_PARAMETERS_H
 
+#include <float.h>
 #include <graphattn/call.h>
 #include <math.h>
 
@@ -11,8 +12,8 @@ enum { GA__LIST = 8, GA__PARAMETERS = 48 };
 
 /* Limits of ga_parameter. */
 #define GA__ANY .least = 1, .most = 0
-#define GA__FROM(low) .least = (low), .most = INFINITY
-#define GA__ABOVE(low) .least = (low), .most = INFINITY, .above = true
+#define GA__FROM(low) .least = (low), .most = DBL_MAX
+#define GA__ABOVE(low) .least = (low), .most = DBL_MAX, .above = true
 #define GA__WITHIN(low, high) .least = (low), .most = (high)
 
 typedef struct ga__value {
@@ -20,6 +21,7 @@ typedef struct ga__value {
     int64_t integer; /* INT; 0 or 1 of BOOL; index of WORD */
     double real;
     int64_t count, list[GA__LIST];
+    const char *text; /* of TEXT; as it was given to ga__part_set, or the default */
 } ga__value;
 
 /* Something with parameters: a variant, a layer, or a pattern or normaliser that was named in a call. */

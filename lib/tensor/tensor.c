@@ -3,6 +3,8 @@
 
 #include "lib/tensor/tensor.h"
 
+#include "lib/base/workers.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -88,6 +90,7 @@ ga_status ga_tensor_create(ga_context *context, DLDataType dtype, int ndim, cons
     }
     GA_TRY(ga__count_elements(context, "tensor", ndim, shape, size, &elements));
     GA_TRY(ga_alloc(context, elements, (size_t)size, &data));
+    ga__advise_large(data, elements * size);
     GA_TRY(ga__tensor_wrap(context, dtype, ndim, shape, data, out));
     data = NULL;
 done:
@@ -98,7 +101,12 @@ done:
 void ga_tensor_destroy(ga_context *context, DLTensor *tensor)
 {
     if (tensor) {
-        ga_free(context, tensor->data);
+        if (tensor->device.device_type == kDLCPU) {
+            ga_free(context, tensor->data);
+        } else {
+            ga__release_elsewhere(context, (int)tensor->device.device_type, tensor->device.device_id,
+                                  tensor->data);
+        }
         ga_free(context, tensor); /* the first member of what was allocated */
     }
 }
