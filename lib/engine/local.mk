@@ -4,6 +4,9 @@ engine_scalar_sources =
 engine_avx2_sources =
 engine_avx512_sources =
 engine_bf16_sources =
+# kernels for CUDA, and the same for its emulation
+cuda_sources =
+emulated_sources =
 noinst_LTLIBRARIES += libga-scalar.la
 libgraphattn_convenience += libga-scalar.la
 if HAVE_AVX2
@@ -19,7 +22,7 @@ noinst_LTLIBRARIES += libga-bf16.la
 libgraphattn_convenience += libga-bf16.la
 endif
 
-libgraphattn_sources += lib/engine/isa.h lib/engine/isa.c lib/engine/view.h lib/engine/view.c lib/engine/simd.h \
+libgraphattn_sources += lib/engine/isa.h lib/engine/isa.c lib/engine/view.h lib/engine/view.c lib/engine/keys.h lib/engine/keys.c lib/engine/simd.h \
 	lib/engine/simd_avx512.h lib/engine/simd_avx2.h lib/engine/simd_scalar.h lib/engine/simd_f64.h \
 	lib/engine/simd_real.h lib/engine/normaliser.h
 
@@ -34,11 +37,16 @@ include lib/engine/sddmm/local.mk
 include lib/engine/gemm/local.mk
 include lib/engine/merge/local.mk
 include lib/engine/top_k/local.mk
+include lib/engine/units/local.mk
+include lib/engine/paged_attention/local.mk
 include lib/engine/calibrate/local.mk
 include lib/engine/limits/local.mk
 include lib/engine/rowwise/local.mk
+include lib/engine/grouped/local.mk
 include lib/engine/activate/local.mk
 include lib/engine/learn/local.mk
+# the last one: it builds what the others named
+include lib/engine/device/local.mk
 
 libga_scalar_la_SOURCES = $(engine_scalar_sources)
 libga_scalar_la_CFLAGS = $(AM_CFLAGS) -O3 -ffp-contract=off

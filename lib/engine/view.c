@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/engine/device/device.h"
+
 static const int type_size[] = { 4, 2, 2, 8, 4, 8, 1 };
 static const char *const type_names[] = { "f32", "bf16", "f16", "f64", "i32", "i64", "u8" };
 
@@ -71,18 +73,34 @@ static ga_status read_axes(ga_context *context, const char *name, const DLTensor
     return GA_OK;
 }
 
-ga_status ga__view_of(ga_context *context, const char *name, const DLTensor *tensor, bool floating,
-                      ga__view *view)
+static ga_status check_place(ga_context *context, const char *name, const DLTensor *tensor, bool anywhere,
+                             bool *on_device)
+{
+    *on_device = tensor->device.device_type != kDLCPU;
+    if (!*on_device || (anywhere && ga__on_device(context, tensor))) {
+        return GA_OK;
+    }
+    if (!anywhere || !ga__device_of(context)) {
+        return ga__fail(context, GA_UNSUPPORTED, "%s: the tensor is not on the CPU", name);
+    }
+    return ga__fail(context, GA_UNSUPPORTED, "%s: the tensor lies on another device than the context's",
+                    name);
+}
+
+static ga_status read_view(ga_context *context, const char *name, const DLTensor *tensor, bool floating,
+                           bool anywhere, ga__view *view)
 {
     static char nowhere; /* stands for the data of a tensor without elements */
     int64_t extent[4], stride[4];
     ga__type type = GA__F32;
+    bool on_device = false;
+    ga_status status = GA_OK;
     *view = (ga__view){ 0 };
     if (!tensor) {
         return GA_OK;
     }
-    if (tensor->device.device_type != kDLCPU) {
-        return ga__fail(context, GA_UNSUPPORTED, "%s: the tensor is not on the CPU", name);
+    if ((status = check_place(context, name, tensor, anywhere, &on_device)) != GA_OK) {
+        return status;
     }
     if (!read_type(tensor->dtype, &type)) {
         return ga__fail(context, GA_UNSUPPORTED,
@@ -93,7 +111,7 @@ ga_status ga__view_of(ga_context *context, const char *name, const DLTensor *ten
         return ga__fail(context, GA_INVALID, "%s: f32, f64, bf16 or f16 expected, not %s", name,
                         type_names[type]);
     }
-    ga_status status = read_axes(context, name, tensor, type_size[type], extent, stride);
+    status = read_axes(context, name, tensor, type_size[type], extent, stride);
     if (status != GA_OK) {
         return status;
     }
@@ -111,8 +129,26 @@ ga_status ga__view_of(ga_context *context, const char *name, const DLTensor *ten
         .stride_batch = stride[0],
         .stride_head = stride[1],
         .stride_row = stride[2],
+        .on_device = on_device,
     };
     return GA_OK;
+}
+
+ga_status ga__view_of(ga_context *context, const char *name, const DLTensor *tensor, bool floating,
+                      ga__view *view)
+{
+    return read_view(context, name, tensor, floating, false, view);
+}
+
+ga_status ga__view_anywhere(ga_context *context, const char *name, const DLTensor *tensor, bool floating,
+                            ga__view *view)
+{
+    return read_view(context, name, tensor, floating, true, view);
+}
+
+int ga__type_size(ga__type type)
+{
+    return type_size[type];
 }
 
 /* The extents without leading ones that were not asked for, "(2, 4, 8)"; -1 as "*". */

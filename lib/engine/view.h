@@ -14,6 +14,7 @@ typedef struct ga__view {
     ga__type type;
     int64_t batch, heads, rows, columns;
     int64_t stride_batch, stride_head, stride_row;
+    bool on_device; /* data is an address of the context's device */
 } ga__view;
 
 /* Reads a tensor of at most four axes, missing leading ones taken as 1; NULL gives an empty view. Refuses what is not on
@@ -21,6 +22,11 @@ typedef struct ga__view {
  * floating: only f32, f64, bf16, f16. */
 ga_status ga__view_of(ga_context *context, const char *name, const DLTensor *tensor, bool floating,
                       ga__view *view);
+/* The same, and a tensor that lies on the context's device is taken too: for what is handed to the device unread. */
+ga_status ga__view_anywhere(ga_context *context, const char *name, const DLTensor *tensor, bool floating,
+                            ga__view *view);
+/* Bytes of an element. */
+int ga__type_size(ga__type type);
 /* GA_INVALID with a message "NAME: shape (..), expected (..)" unless the extents are these; -1 accepts any. */
 ga_status ga__view_expect(ga_context *context, const char *name, const ga__view *view, int64_t batch,
                           int64_t heads, int64_t rows, int64_t columns);

@@ -4,6 +4,9 @@
 #include <math.h>
 
 #include "lib/engine/attention/places.h"
+#include "lib/engine/device/device.h"
+#include "lib/engine/paged_attention/paged.h"
+#include "lib/engine/tile_attention/tile_device_call.h"
 
 const char *ga_family_name(ga_family family)
 {
@@ -109,19 +112,41 @@ static ga_status choose(ga_context *context, const request *r, ga_family family,
 
 /* ---- the two calls ---- */
 
+/* Devices have tiles alone. */
+static ga_status on_device(ga_context *context, const ga__attention *a, ga_family family,
+                           const ga_attention_result *result)
+{
+    if (family != GA_FAMILY_AUTO && family != GA_FAMILY_TILES) {
+        return ga__device_refuse(context, "attention", "run another family than tiles");
+    }
+    return ga__tiles_forward_on_device(context, a, result);
+}
+
 ga_status ga_attention_forward(ga_context *context, const ga_attention *problem, ga_family family,
                                const ga_attention_result *result, ga_family *used)
 {
     ga_status status = GA_OK;
     ga__attention a = { 0 };
+    bool asked = family != GA_FAMILY_AUTO;
     ga__begin(context);
     if (!result) {
         GA_TRY(ga__fail(context, GA_INVALID, "result: missing"));
     }
     GA_TRY(ga__attention_resolve(context, problem, &a));
     GA_TRY(ga__attention_check_result(context, &a, result));
+    if (ga__device_of(context)) {
+        GA_TRY(on_device(context, &a, family, result));
+        if (used) {
+            *used = GA_FAMILY_TILES;
+        }
+        goto done;
+    }
     GA_TRY(choose(context, &(request){ .a = &a, .result = result }, family, &family));
-    GA_TRY(families[family]->forward(context, &a, result));
+    if (family == GA_FAMILY_TILES && !asked && ga__paged_suits(context, &a, result)) {
+        GA_TRY(ga__paged_forward(context, &a, result));
+    } else {
+        GA_TRY(families[family]->forward(context, &a, result));
+    }
     if (used) {
         *used = family;
     }
@@ -136,6 +161,7 @@ ga_status ga_attention_backward(ga_context *context, const ga_attention *problem
     ga_status status = GA_OK;
     ga__attention a = { 0 };
     ga__begin(context);
+    GA_TRY(ga__device_refuse(context, "attention", "compute gradients"));
     if (!gradients) {
         GA_TRY(ga__fail(context, GA_INVALID, "gradients: missing"));
     }

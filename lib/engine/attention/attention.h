@@ -19,6 +19,7 @@ typedef struct ga__attention {
     /* k and v: (batch, kv_heads, places, .): padded copies where the pattern has ghosts or extra keys. The
      * rest: empty views where not given; table as (1, 1, H|1, cells), eta as (1, B, H, queries). */
     ga__view q, k, v, bias, table, edge_bias, slopes, eta, head_scale;
+    ga__view column_bias, column_factor, column_gain; /* (1, B|1, H|1, keys) */
     double scale, softcap;
     ga_normaliser normaliser;
     bool wide;                 /* f64 asked for: some of q, k, v is f64 */
@@ -43,6 +44,21 @@ double ga__row_shift(const ga__attention *a, int64_t n);
 double ga__row_factor(const ga__attention *a, int64_t n);
 /* Factor of norm-attention for a row: 1 / eta. */
 double ga__row_eta(const ga__attention *a, int64_t batch, int64_t head, int64_t query);
+
+/* Value of a column term for a (batch, head). */
+static inline double ga__column_term(const ga__view *term, int64_t batch, int64_t head, int64_t key)
+{
+    return ga__view_get(term, 0, term->heads == 1 ? 0 : batch, term->rows == 1 ? 0 : head, key);
+}
+static inline bool ga__has_columns(const ga__attention *a)
+{
+    return a->column_bias.data || a->column_factor.data || a->column_gain.data;
+}
+/* Labels of the keys of a post step for a (batch, head). */
+static inline const int32_t *ga__post_classes(const ga_post *post, int64_t batch, int64_t head)
+{
+    return post->classes + batch * post->class_stride_batch + head * post->class_stride_head;
+}
 
 /* What a family offers. can: NULL when it can do the problem, else words for the message:
  * "tiles cannot ...". */

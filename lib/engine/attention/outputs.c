@@ -12,7 +12,7 @@ static ga_status check_output(ga_context *context, const char *name, const DLTen
     if (!tensor) {
         return GA_OK;
     }
-    GA_TRY(ga__view_of(context, name, tensor, true, &view));
+    GA_TRY(ga__view_anywhere(context, name, tensor, true, &view));
     GA_TRY(ga__view_expect(context, name, &view, shape[0], shape[1], shape[2], shape[3]));
     bool shorter = four && (view.type == GA__BF16 || view.type == GA__F16);
     GA_TRY(ga__view_output(context, name, &view, shorter ? GA__BF16 : GA__F32, shorter ? GA__F16 : GA__F64));
@@ -169,6 +169,14 @@ ga_status ga__attention_check_gradients(ga_context *context, const ga__attention
         { "gradient of ghost_k", g->ghost_k, p->ghost_k, { 1, 1, a->heads, a->dim } },
         { "gradient of ghost_v", g->ghost_v, p->ghost_v, { 1, 1, a->heads, a->dim_v } },
         { "gradient of head_scale", g->head_scale, p->head_scale, { 1, 1, 1, a->heads } },
+        { "gradient of column_bias",
+          g->column_bias,
+          p->score.column_bias,
+          { 1, a->column_bias.heads, a->column_bias.rows, a->keys } },
+        { "gradient of column_factor",
+          g->column_factor,
+          p->score.column_factor,
+          { 1, a->column_factor.heads, a->column_factor.rows, a->keys } },
     };
     GA_TRY(check_given(context, a, g));
     GA_TRY(check_wanted(context, list, (int)(sizeof list / sizeof *list)));

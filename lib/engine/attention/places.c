@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#include "lib/base/workers.h"
+#include "lib/engine/device/device.h"
+
 static bool has_border(const ga_pattern *pattern, ga_border border)
 {
     if (pattern->source != GA__SOURCE_PRODUCT) {
@@ -101,12 +104,36 @@ static void fill_place(const ga__attention *a, const ga__view *from, const addit
     }
 }
 
+enum { PADDED_AT_ONCE = 256 };
+
+typedef struct padding {
+    const ga__attention *a;
+    const additions *add;
+    const ga__view *from, *to;
+    double *row; /* to->columns for each thread */
+    int64_t next, rows;
+} padding;
+
+static void pad_worker(void *user, int worker)
+{
+    padding *p = user;
+    for (int64_t piece; (piece = ga__claim(&p->next)) * PADDED_AT_ONCE < p->rows;) {
+        int64_t last = ga__min((piece + 1) * PADDED_AT_ONCE, p->rows);
+        for (int64_t at = piece * PADDED_AT_ONCE; at < last; at++) {
+            int64_t slice = at / p->to->rows;
+            fill_place(p->a, p->from, p->add, p->to, slice / p->to->heads, slice % p->to->heads,
+                       at % p->to->rows, p->row + worker * p->to->columns);
+        }
+    }
+}
+
 static ga_status pad(ga_context *context, const ga__attention *a, int64_t heads, const additions *add,
                      ga__view *view, void **owned)
 {
     ga_status status = GA_OK;
-    double *row = NULL;
-    int64_t rows = 0, count = 0;
+    padding p = { .a = a, .add = add, .from = view };
+    int64_t rows = 0, count = 0, scratch = 0;
+    int threads = 1;
     ga__view to = { .type = padded_type(view, add),
                     .batch = a->batch,
                     .heads = heads,
@@ -117,18 +144,22 @@ static ga_status pad(ga_context *context, const ga__attention *a, int64_t heads,
         GA_TRY(ga__fail(context, GA_OVERFLOW, "keys with their ghosts and extra keys: too many"));
     }
     GA_TRY(ga_alloc(context, count, (size_t)type_size[to.type], owned));
-    GA_TRY(GA_NEW(context, view->columns, &row));
+    ga__advise_large(*owned, count * type_size[to.type]);
+    threads = ga__threads_for(context, (rows + PADDED_AT_ONCE - 1) / PADDED_AT_ONCE);
+    if (!ga__mul(view->columns, threads, &scratch)) {
+        GA_TRY(ga__fail(context, GA_OVERFLOW, "keys with their ghosts and extra keys: too wide"));
+    }
+    GA_TRY(GA_NEW(context, scratch, &p.row));
     to.data = *owned;
     to.stride_row = to.columns;
     to.stride_head = to.rows * to.columns;
     to.stride_batch = to.heads * to.stride_head;
-    for (int64_t at = 0; at < rows; at++) {
-        int64_t slice = at / a->places;
-        fill_place(a, view, add, &to, slice / heads, slice % heads, at % a->places, row);
-    }
+    p.to = &to;
+    p.rows = rows;
+    ga__workers(context, threads, pad_worker, &p);
     *view = to;
 done:
-    ga_free(context, row);
+    ga_free(context, p.row);
     return status;
 }
 
@@ -141,6 +172,9 @@ ga_status ga__attention_pad(ga_context *context, ga__attention *a)
     additions k, v;
     GA_TRY(read_additions(context, a, names_k, problem->k_extra, problem->ghost_k, a->dim, true, &k));
     GA_TRY(read_additions(context, a, names_v, problem->v_extra, problem->ghost_v, a->dim_v, false, &v));
+    if (a->pattern->real && (a->k.on_device || a->v.on_device)) {
+        GA_TRY(ga__device_refuse(context, "attention", "add ghosts or extra keys to what lies there"));
+    }
     if (a->pattern->real) {
         int64_t heads = a->pattern->ghosts && k.ghost.data && !k.by_place ? a->heads : a->kv_heads;
         GA_TRY(pad(context, a, heads, &k, &a->k, &a->padded_k));

@@ -8,9 +8,9 @@
 static ga_status read_qkv(ga_context *context, const ga_attention *problem, ga__attention *a)
 {
     ga_status status = GA_OK;
-    GA_TRY(ga__view_of(context, "q", problem->q, true, &a->q));
-    GA_TRY(ga__view_of(context, "k", problem->k, true, &a->k));
-    GA_TRY(ga__view_of(context, "v", problem->v, true, &a->v));
+    GA_TRY(ga__view_anywhere(context, "q", problem->q, true, &a->q));
+    GA_TRY(ga__view_anywhere(context, "k", problem->k, true, &a->k));
+    GA_TRY(ga__view_anywhere(context, "v", problem->v, true, &a->v));
     GA_TRY(ga__view_expect(context, "q", &a->q, -1, -1, -1, -1));
     GA_TRY(ga__view_expect(context, "k", &a->k, a->q.batch, -1, -1, a->q.columns));
     GA_TRY(ga__view_expect(context, "v", &a->v, a->q.batch, a->k.heads, a->k.rows, -1));
@@ -88,6 +88,19 @@ ga_status ga__attention_table_view(ga_context *context, const char *name, const 
     return GA_OK;
 }
 
+static ga_status read_column(ga_context *context, const char *name, const ga__attention *a,
+                             const DLTensor *term, ga__view *view)
+{
+    ga_status status = GA_OK;
+    GA_TRY(ga__view_of(context, name, term, true, view));
+    if (term) {
+        GA_TRY(ga__view_expect(context, name, view, 1, view->heads == 1 ? 1 : a->batch,
+                               view->rows == 1 ? 1 : a->heads, a->keys));
+    }
+done:
+    return status;
+}
+
 static ga_status read_score(ga_context *context, const ga_score *score, ga__attention *a)
 {
     ga_status status = GA_OK;
@@ -100,7 +113,7 @@ static ga_status read_score(ga_context *context, const ga_score *score, ga__atte
     }
     a->scale = score->scale;
     a->softcap = score->softcap;
-    GA_TRY(ga__view_of(context, "bias", score->bias, true, &a->bias));
+    GA_TRY(ga__view_anywhere(context, "bias", score->bias, true, &a->bias));
     if (score->bias) {
         GA_TRY(ga__view_expect(context, "bias", &a->bias, 1, a->bias.heads == 1 ? 1 : a->heads, a->queries,
                                a->keys));
@@ -119,6 +132,9 @@ static ga_status read_score(ga_context *context, const ga_score *score, ga__atte
     if (score->slopes) {
         GA_TRY(ga__view_expect(context, "slopes", &a->slopes, 1, 1, 1, a->heads));
     }
+    GA_TRY(read_column(context, "column_bias", a, score->column_bias, &a->column_bias));
+    GA_TRY(read_column(context, "column_factor", a, score->column_factor, &a->column_factor));
+    GA_TRY(read_column(context, "column_gain", a, score->column_gain, &a->column_gain));
 done:
     return status;
 }
@@ -191,6 +207,19 @@ ga_status ga__attention_check_classes(ga_context *context, const char *name, con
     return GA_OK;
 }
 
+static ga_status check_post_classes(ga_context *context, const ga_post *post, const ga__attention *a)
+{
+    ga_status status = GA_OK;
+    int64_t batches = post->class_stride_batch != 0 ? a->batch : 1;
+    int64_t heads = post->class_stride_head != 0 ? a->heads : 1;
+    for (int64_t i = 0; i < batches * heads; i++) {
+        const int32_t *classes = post->classes ? ga__post_classes(post, i / heads, i % heads) : NULL;
+        GA_TRY(ga__attention_check_classes(context, "post", a, classes, post->class_count));
+    }
+done:
+    return status;
+}
+
 static ga_status check_post(ga_context *context, const ga_post *post, const ga__attention *a)
 {
     if (!post) {
@@ -206,7 +235,7 @@ static ga_status check_post(ga_context *context, const ga_post *post, const ga__
             return ga__fail(context, GA_INVALID, "post: 1 to 8 classes expected, not %lld",
                             (long long)post->class_count);
         }
-        return ga__attention_check_classes(context, "post", a, post->classes, post->class_count);
+        return check_post_classes(context, post, a);
     }
     return GA_OK;
 }

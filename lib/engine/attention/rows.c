@@ -32,7 +32,7 @@ static ga_status open_row(ga_context *context, const ga__attention *a, int64_t l
 {
     ga_status status = GA_OK;
     int64_t wide = ga__max(a->dim, a->dim_v), arrays = 0, count = 0;
-    if (!ga__mul(longest, 6, &arrays) || !ga__add(arrays, 3 * wide, &count)) {
+    if (!ga__mul(longest, 7, &arrays) || !ga__add(arrays, 3 * wide, &count)) {
         GA_TRY(ga__fail(context, GA_OVERFLOW, "pattern: its rows are too long"));
     }
     GA_TRY(GA_NEW(context, count, &row->block));
@@ -40,8 +40,9 @@ static ga_status open_row(ga_context *context, const ga__attention *a, int64_t l
     GA_TRY(GA_NEW(context, longest, &row->key));
     GA_TRY(GA_NEW(context, a->pattern->most_runs, &row->runs));
     GA_TRY(GA_NEW(context, ga__min(top_k, longest), &row->heap));
-    double **const array[] = { &row->score, &row->slope, &row->weight, &row->share, &row->rest, &row->grad };
-    for (int i = 0; i < 6; i++) {
+    double **const array[] = { &row->score, &row->slope, &row->weight, &row->share,
+                               &row->rest,  &row->grad,  &row->bare };
+    for (int i = 0; i < 7; i++) {
         *array[i] = row->block + i * longest;
     }
     row->q = row->block + arrays;

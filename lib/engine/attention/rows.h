@@ -20,7 +20,8 @@ typedef struct ga__row {
     int64_t count, n; /* places; n of the formulas: real and extra keys */
     ga__run *runs;
     int64_t *place, *key;            /* key: scratch of post steps */
-    double *score, *slope;           /* s, and ds / d(scale <q, k>) where there is a soft cap */
+    double *score, *slope;           /* s, and ds / d(scale <q, k>) */
+    double *bare;                    /* ds / d(factor of the key), where there are such */
     double *weight;                  /* w */
     double *share, *rest;            /* P and y of softplus-reweight */
     double *grad;                    /* dL/dw, then dL/ds */

@@ -22,6 +22,7 @@ typedef struct backward {
     double *k, *v;                       /* (items, places, dim | dim_v), NULL where nobody asks */
     double *cells;                       /* (items, group or 1, cells) */
     double *slopes, *head_scale, *shift; /* (items, group), (items, group), (items) */
+    double *column_bias, *column_factor; /* (items, group, keys) */
     double *wide; /* (threads, dim) or (threads, widest row of bias): sums of the row at work */
     int64_t width;
 } backward;
@@ -52,7 +53,7 @@ static void add_pair(const backward *b, const ga__row *row, int64_t item, int64_
 {
     const ga__attention *a = b->rows.a;
     int64_t place = row->place[t], at = item * a->places + place;
-    double product = a->scale * row->grad[t] * (a->softcap > 0 ? row->slope[t] : 1);
+    double product = a->scale * row->grad[t] * row->slope[t];
     if (b->q.data) {
         ga__row_add(&b->rows, row, &a->k, place, product, grad_q);
     }
@@ -81,6 +82,16 @@ static void add_bias_terms(const backward *b, const ga__row *row, int64_t item)
     }
     for (int64_t t = 0; t < row->count && b->shift; t++) {
         b->shift[item] += row->grad[t];
+    }
+    int64_t column = (item * a->group + member) * a->keys;
+    for (int64_t t = 0; t < row->count && (b->column_bias || b->column_factor); t++) {
+        int64_t key = ga__rows_key(a, row->place[t]);
+        if (b->column_bias && key >= 0) {
+            b->column_bias[column + key] += row->grad[t];
+        }
+        if (b->column_factor && key >= 0) {
+            b->column_factor[column + key] += row->grad[t] * row->bare[t];
+        }
     }
 }
 
@@ -186,6 +197,31 @@ static void store_table(const backward *b)
     }
 }
 
+/* (batches, heads, keys) to the shape of the input, summed where entries or heads share it. */
+static void store_columns(ga_context *context, const ga__attention *a, const double *sums,
+                          const DLTensor *tensor)
+{
+    ga__view view;
+    if (!sums || ga__view_of(context, "gradient", tensor, true, &view) != GA_OK) {
+        return;
+    }
+    for (int64_t b = 0; b < view.heads; b++) {
+        for (int64_t h = 0; h < view.rows; h++) {
+            for (int64_t key = 0; key < a->keys; key++) {
+                int64_t last_b = view.heads == 1 ? a->batch : b + 1,
+                        last_h = view.rows == 1 ? a->heads : h + 1;
+                double sum = 0;
+                for (int64_t x = b; x < last_b; x++) {
+                    for (int64_t y = h; y < last_h; y++) {
+                        sum += sums[(x * a->heads + y) * a->keys + key];
+                    }
+                }
+                ga__view_set(&view, 0, b, h, key, sum);
+            }
+        }
+    }
+}
+
 static ga_status join(ga_context *context, const backward *b)
 {
     const ga__attention *a = b->rows.a;
@@ -196,6 +232,10 @@ static ga_status join(ga_context *context, const backward *b)
     join_splits(b->cells, slices, b->splits, tables * a->table.columns);
     join_splits(b->slopes, slices, b->splits, a->group);
     join_splits(b->head_scale, slices, b->splits, a->group);
+    join_splits(b->column_bias, slices, b->splits, a->group * a->keys);
+    join_splits(b->column_factor, slices, b->splits, a->group * a->keys);
+    store_columns(context, a, b->column_bias, g->column_bias);
+    store_columns(context, a, b->column_factor, g->column_factor);
     store_heads(a, b->slopes, g->slopes, context);
     store_heads(a, b->head_scale, g->head_scale, context);
     store_table(b);
@@ -233,7 +273,7 @@ static ga_status first_pass(ga_context *context, const ga__attention *a, const g
     int64_t slices = a->batch * a->kv_heads;
     bool keys = g->k || g->k_extra || g->ghost_k, values = g->v || g->v_extra || g->ghost_v;
     if (!g->q && !keys && !values && !g->table && !g->slopes && !g->sigmoid_bias && !g->eta_logits &&
-        !g->head_scale) {
+        !g->head_scale && !g->column_bias && !g->column_factor) {
         return GA_OK;
     }
     b->splits = ga__rows_splits(slices, a->queries);
@@ -249,6 +289,8 @@ static ga_status first_pass(ga_context *context, const ga__attention *a, const g
     GA_TRY(room(context, g->slopes, b->items, a->group, 1, true, &b->slopes));
     GA_TRY(room(context, g->head_scale, b->items, a->group, 1, true, &b->head_scale));
     GA_TRY(room(context, g->sigmoid_bias, b->items, 1, 1, true, &b->shift));
+    GA_TRY(room(context, g->column_bias, b->items, a->group, a->keys, true, &b->column_bias));
+    GA_TRY(room(context, g->column_factor, b->items, a->group, a->keys, true, &b->column_factor));
     ga__workers(context, b->rows.threads, first_worker, b);
     GA_TRY(ga__noted_status(&b->rows.status));
     GA_TRY(join(context, b));
@@ -261,6 +303,8 @@ done:
     ga_free(context, b->slopes);
     ga_free(context, b->head_scale);
     ga_free(context, b->shift);
+    ga_free(context, b->column_bias);
+    ga_free(context, b->column_factor);
     b->wide = NULL;
     return status;
 }

@@ -11,10 +11,11 @@
 static void apply_factors(const ga__attention *a, ga__row *row, const ga_post *post)
 {
     double mass[8] = { 0 }, factors[8];
+    const int32_t *classes = ga__post_classes(post, row->batch, row->head);
     for (int64_t t = 0; t < row->count; t++) {
         int64_t key = ga__rows_key(a, row->place[t]);
         if (key >= 0) {
-            mass[post->classes[key]] += row->weight[t];
+            mass[classes[key]] += row->weight[t];
         }
     }
     for (int64_t c = 0; c < post->class_count; c++) {
@@ -24,7 +25,7 @@ static void apply_factors(const ga__attention *a, ga__row *row, const ga_post *p
     for (int64_t t = 0; t < row->count; t++) {
         int64_t key = ga__rows_key(a, row->place[t]);
         if (key >= 0) {
-            row->weight[t] *= factors[post->classes[key]];
+            row->weight[t] *= factors[classes[key]];
         }
     }
 }

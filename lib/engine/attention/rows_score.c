@@ -73,19 +73,41 @@ static double added(const ga__attention *a, const ga__row *row, int64_t t)
     if (a->slopes.data && key >= 0) {
         sum -= ga__view_get(&a->slopes, 0, 0, 0, row->head) * fabs((double)(row->query + a->shift - key));
     }
+    if (a->column_bias.data && key >= 0) {
+        sum += ga__column_term(&a->column_bias, row->batch, row->head, key);
+    }
     return sum;
+}
+
+/* x = factor_j y, then x + gain_j |x|: slope is multiplied by the derivative by y, bare becomes that by factor_j. */
+static double column_terms(const ga__attention *a, ga__row *row, int64_t t, double y)
+{
+    int64_t key = ga__rows_key(a, row->place[t]);
+    bool gains = a->column_gain.data && row->query >= a->problem->score.gain_from && key >= 0;
+    double factor = a->column_factor.data && key >= 0
+                        ? ga__column_term(&a->column_factor, row->batch, row->head, key)
+                        : 1;
+    double gain = gains ? ga__column_term(&a->column_gain, row->batch, row->head, key) : 0, x = factor * y;
+    double bend = x < 0 ? 1 - gain : 1 + gain;
+    row->bare[t] = key >= 0 ? bend * y : 0;
+    row->slope[t] *= bend * factor;
+    return x + gain * fabs(x);
 }
 
 static void find_scores(const ga__rows *rows, ga__row *row)
 {
     const ga__attention *a = rows->a;
-    bool more = a->bias.data || a->table.data || a->edge_bias.data || a->slopes.data;
+    bool more = a->bias.data || a->table.data || a->edge_bias.data || a->slopes.data || a->column_bias.data;
     for (int64_t t = 0; t < row->count; t++) {
         double s = a->scale * ga__row_dot(rows, row, &a->k, row->place[t], row->q);
+        row->slope[t] = 1;
         if (a->softcap > 0) {
             double bent = tanh(s / a->softcap);
             s = a->softcap * bent;
             row->slope[t] = 1 - bent * bent;
+        }
+        if (a->column_factor.data || a->column_gain.data) {
+            s = column_terms(a, row, t, s);
         }
         row->score[t] = more ? s + added(a, row, t) : s;
     }

@@ -113,6 +113,46 @@ static void NAME(load_block)(const block *at, void *workspace)
     }
 }
 
+static bool NAME(all_finite)(int64_t count, const real *x)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (!isfinite(x[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* c = a b, where row i of a is 0 from column seen_by(i) on. What a row does not see must not reach it, and 0 times what
+ * is not finite is not 0: then every row is a product of its own. */
+static void NAME(seen_product)(const block *at, ga__gemm all, const real *a, const real *b, real *c,
+                               void *scratch)
+{
+    int64_t least = seen_by(at->c, at->first);
+    if (at->cut->pooled || least >= all.k ||
+        NAME(all_finite)((all.k - least) * all.ldb, b + least * all.ldb)) {
+        product(at->gemm, all, a, b, c, scratch);
+        return;
+    }
+    for (int64_t i = 0; i < at->count; i++) {
+        ga__gemm one = all;
+        one.m = 1;
+        one.k = ga__min(all.k, seen_by(at->c, at->first + i));
+        if (one.k > 0) {
+            product(at->gemm, one, a + i * all.lda, b, c + i * all.ldc, scratch);
+        }
+    }
+}
+
+/* x_j = value in the columns that a row does not see. */
+static void NAME(set_unseen)(const block *at, int64_t i, real value, real *x)
+{
+    int64_t columns = whole_lanes(at->nodes);
+    for (int64_t j = seen_by(at->c, at->first + i); j < columns && !at->cut->pooled; j++) {
+        x[j] = value;
+    }
+}
+
 /* Weights of a block and F+; rows that see nothing get alpha 0. */
 static void NAME(calibrate_block)(const block *at, bool backward, void *workspace)
 {
@@ -131,6 +171,10 @@ static void NAME(calibrate_block)(const block *at, bool backward, void *workspac
      backward ? WORK(GA__WORK_ALONG) : NULL, cut->ld, eps);
     for (int64_t i = 0; i < at->count; i++) {
         int64_t row = i * cut->ld;
+        NAME(set_unseen)(at, i, 1, square + row);
+        if (backward) {
+            NAME(set_unseen)(at, i, 0, WORK(GA__WORK_ALONG) + row);
+        }
         NAME(weight_row)(columns, c->p, square + row, weight + row);
         real sum = NAME(bar_row)(columns, a + row, weight + row, bar + row);
         alpha[i] = seen_by(c, at->first + i) > 0 ? 1 / (sum + share) : 0;
@@ -144,7 +188,7 @@ static void NAME(calibrate_block)(const block *at, bool backward, void *workspac
                       .ldb = cut->pitch,
                       .ldc = cut->pitch };
     memset(out, 0, (size_t)(cut->rows * cut->pitch) * sizeof *out);
-    product(at->gemm, sums, bar, WORK(GA__WORK_NODES), out, WORK(GA__WORK_GEMM));
+    NAME(seen_product)(at, sums, bar, WORK(GA__WORK_NODES), out, WORK(GA__WORK_GEMM));
     for (int64_t i = 0; i < at->count; i++) {
         real more = c->source_term ? share : 0;
         for (int64_t x = i * cut->pitch; x < i * cut->pitch + cut->width; x++) {
@@ -190,6 +234,7 @@ static void NAME(step_back)(const block *at, int64_t i, void *workspace, double 
           .along = WORK(GA__WORK_ALONG) + row,
           .root = WORK(GA__WORK_ROOT) + row,
           .bar = WORK(GA__WORK_BAR) + row };
+    NAME(set_unseen)(at, i, 0, r.dots);
     real own = c->self && query < at->keys ? r.dots[query] : 0;
     double source = c->source_term ? (double)NAME(row_dot)(cut->pitch, g, fq) : 0;
     sums[1] += (double)r.alpha * (source - (double)r.less);
@@ -288,7 +333,7 @@ static void NAME(scores_back)(const block *at, void *workspace, real *partial_k)
                       .ldb = d,
                       .ldc = d };
     memset(d_q, 0, (size_t)(at->count * d) * sizeof *d_q);
-    product(at->gemm, of_q, ds, WORK(GA__WORK_KEYS), d_q, WORK(GA__WORK_GEMM));
+    NAME(seen_product)(at, of_q, ds, WORK(GA__WORK_KEYS), d_q, WORK(GA__WORK_GEMM));
     product(at->gemm, of_k, ds, WORK(GA__WORK_Q), partial_k, WORK(GA__WORK_GEMM));
     for (int64_t i = 0; i < at->count && c->d_q.data; i++) {
         STORE_ROW(&c->d_q, at->batch, at->head, at->first + i, d_q + i * d);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "lib/engine/device/device.h"
 #include "lib/engine/edge_attention/edge_call.h"
 
 ga_status ga__edge_take(ga__edge_call *c, int64_t rows, int64_t columns, float **out)
@@ -130,7 +131,7 @@ done:
     return status;
 }
 
-static bool same_rows(const ga__view *a, const ga__view *b)
+bool ga__edge_same_rows(const ga__view *a, const ga__view *b)
 {
     return a->data && a->data == b->data && a->type == b->type && a->columns == b->columns &&
            (a->rows <= 1 || a->stride_row == b->stride_row);
@@ -154,7 +155,7 @@ ga_status ga__edge_prepare(ga__edge_call *c)
                    .y_type = p->v.type,
                    .x_stride = p->k.stride_row,
                    .y_stride = p->v.stride_row },
-        .same = pairs && !g->keep_values.bits && same_rows(&p->k, &p->v),
+        .same = pairs && !g->keep_values.bits && ga__edge_same_rows(&p->k, &p->v),
         .score = g->score,
         .kind = g->normaliser.kind,
         .heads = p->heads,
@@ -183,7 +184,7 @@ ga_status ga__edge_prepare(ga__edge_call *c)
     if (g->score == GA_EDGE_COSINE) {
         GA_TRY(inverse_norms(c, &p->q, &c->run.own.part));
         c->run.other.part = c->run.own.part;
-        if (!same_rows(&p->q, &p->k) || p->q.rows != p->k.rows) {
+        if (!ga__edge_same_rows(&p->q, &p->k) || p->q.rows != p->k.rows) {
             GA_TRY(inverse_norms(c, &p->k, &c->run.other.part));
         }
     }
@@ -234,6 +235,10 @@ ga_status ga__edge_attention_forward(ga_context *context, const ga_edge_attentio
     ga_status status = GA_OK;
     GA_TRY(ga__edge_resolve(context, problem, &c.problem));
     GA_TRY(check_outputs(&c, y, lse, sums, weights, &out, &wide));
+    if (ga__device_of(context)) {
+        GA_TRY(ga__edge_forward_on_device(&c, &out, wide || c.problem.wide));
+        goto done;
+    }
     if (wide || c.problem.wide) {
         GA_TRY(ga__edge_reference_forward(context, &c.problem, &out));
         goto done;

@@ -1,38 +1,10 @@
 /* edge_check.c - what a problem of message passing has to satisfy. */
 #include "config.h"
 
-#include "lib/base/workers.h"
 #include "lib/engine/edge_attention/edge.h"
+#include "lib/engine/spmm/spmm.h"
 
 /* ---- edges ---- */
-
-enum { CHECK_UNIT = 1 << 16 };
-
-typedef struct id_check {
-    const uint32_t *ids;
-    int64_t count, bound, next, units;
-    int64_t bad; /* an edge, -1 for none */
-} id_check;
-
-static void check_ids(void *user, int worker)
-{
-    id_check *c = user;
-    (void)worker;
-    for (int64_t u; (u = ga__claim(&c->next)) < c->units;) {
-        int64_t first = u * CHECK_UNIT, last = ga__min(c->count, first + CHECK_UNIT);
-        uint32_t most = 0;
-        for (int64_t e = first; e < last; e++) {
-            most = c->ids[e] > most ? c->ids[e] : most;
-        }
-        if (most >= c->bound) {
-            int64_t at = first;
-            while (c->ids[at] < c->bound) {
-                at++;
-            }
-            __atomic_store_n(&c->bad, at, __ATOMIC_RELAXED);
-        }
-    }
-}
 
 static ga_status check_edges(ga_context *context, const ga_edges *edges)
 {
@@ -51,14 +23,7 @@ static ga_status check_edges(ga_context *context, const ga_edges *edges)
             return ga__fail(context, GA_INVALID, "edges: offsets decrease at target %lld", (long long)i);
         }
     }
-    id_check c = { edges->sources, edges->count, edges->sources_count, 0, 0, -1 };
-    c.units = (c.count + CHECK_UNIT - 1) / CHECK_UNIT;
-    ga__workers(context, ga__threads_for(context, c.units), check_ids, &c);
-    if (c.bad >= 0) {
-        return ga__fail(context, GA_INVALID, "edges: source %lld of %lld sources",
-                        (long long)edges->sources[c.bad], (long long)edges->sources_count);
-    }
-    return GA_OK;
+    return ga__ids_check(context, "edges", edges->sources, edges->count, edges->sources_count);
 }
 
 /* ---- tensors ---- */
@@ -66,7 +31,7 @@ static ga_status check_edges(ga_context *context, const ga_edges *edges)
 static ga_status read_matrix(ga_context *context, const char *name, const DLTensor *tensor, int64_t rows,
                              int64_t columns, ga__view *view)
 {
-    ga_status status = ga__view_of(context, name, tensor, true, view);
+    ga_status status = ga__view_anywhere(context, name, tensor, true, view);
     return status != GA_OK || !tensor ? status : ga__view_expect(context, name, view, 1, 1, rows, columns);
 }
 

@@ -26,6 +26,9 @@ static const char *can_problem(const ga__attention *a)
     if (a->problem->post && a->problem->post->form != GA_POST_NONE) {
         return "edges have no post steps";
     }
+    if (ga__has_columns(a)) {
+        return "add terms of a key to the scores";
+    }
     return a->table.data ? "edges have no relative tables" : NULL;
 }
 

@@ -1,12 +1,13 @@
 /* edge_gradients.c - message passing: ga_edge_attention_backward on top of passes over edges. */
 #include "config.h"
 
+#include "lib/engine/device/device.h"
 #include "lib/engine/edge_attention/edge_call.h"
 
 static ga_status read_given(ga_context *context, const char *name, const DLTensor *tensor, int64_t rows,
                             int64_t columns, ga__view *view, bool *wide)
 {
-    ga_status status = ga__view_of(context, name, tensor, true, view);
+    ga_status status = ga__view_anywhere(context, name, tensor, true, view);
     if (status == GA_OK && tensor) {
         status = ga__view_expect(context, name, view, 1, 1, rows, columns);
         *wide = *wide || view->type == GA__F64;
@@ -265,6 +266,10 @@ ga_status ga__edge_attention_backward(ga_context *context, const ga_edge_attenti
     GA_TRY(check_slopes(&c, gradients, &s, &wide));
     GA_TRY(check_transposed(context, c.problem.edges, transposed, &s));
     GA_TRY(check_place(context, &c.problem, &s.v));
+    if (ga__device_of(context)) {
+        GA_TRY(ga__edge_backward_on_device(&c, transposed, &s, wide || c.problem.wide));
+        goto done;
+    }
     if (wide || c.problem.wide) {
         GA_TRY(ga__edge_reference_backward(context, &c.problem, transposed, &s));
         goto done;

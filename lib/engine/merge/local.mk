@@ -1,6 +1,6 @@
 # joining attention over disjoint sets of keys
 libgraphattn_sources += lib/engine/merge/merge.h lib/engine/merge/shapes.h lib/engine/merge/merge_body.h \
-	lib/engine/merge/merge.c
+	lib/engine/merge/merge.c lib/engine/merge/merge_parts.c
 engine_scalar_sources += lib/engine/merge/merge_scalar.c
 engine_avx2_sources += lib/engine/merge/merge_avx2.c
 engine_avx512_sources += lib/engine/merge/merge_avx512.c

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lib/engine/device/device.h"
 #include "lib/engine/merge/merge.h"
 
 typedef struct run {
@@ -124,6 +125,7 @@ ga_status ga_merge(ga_context *context, const DLTensor *o_a, const DLTensor *lse
     int64_t scratch = 0;
     ga__begin(context);
     GA_TRY(read_views(context, os, lses, &r));
+    GA_TRY(ga__device_refuse(context, "merge", "join partial results"));
     r.rows = r.o[2].batch * r.o[2].heads * r.o[2].rows; /* fits: the view has checked it */
     r.blocks = (r.rows + BLOCK - 1) / BLOCK;
     int threads = ga__threads_for(context, r.blocks);

@@ -15,6 +15,8 @@ void ga_pattern_destroy(ga_context *context, ga_pattern *pattern)
         ga_free(context, pattern->offsets);
         ga_free(context, pattern->indices);
         ga_free(context, pattern->edge);
+        ga_free(context, pattern->bands);
+        ga_free(context, pattern->band_offsets);
         ga_free(context, pattern);
     }
 }
@@ -65,6 +67,7 @@ int64_t ga__pattern_row(const ga_pattern *pattern, int64_t head, int64_t query, 
     switch (pattern->source) {
     case GA__SOURCE_PRODUCT: return ga__product_row(pattern, query, false, runs);
     case GA__SOURCE_BLOCKS: return ga__blocks_row(pattern, head, query, runs);
+    case GA__SOURCE_SELECTED: return ga__selected_row(pattern, head, query, runs);
     default: return ga__explicit_row(pattern, query, runs);
     }
 }
@@ -81,6 +84,7 @@ int64_t ga__pattern_length(const ga_pattern *pattern, int64_t head, int64_t quer
     switch (pattern->source) {
     case GA__SOURCE_PRODUCT: return ga__product_length(pattern, query);
     case GA__SOURCE_BLOCKS: return ga__blocks_length(pattern, head, query);
+    case GA__SOURCE_SELECTED: return ga__selected_length(pattern, head, query);
     default: return pattern->offsets[query + 1] - pattern->offsets[query];
     }
 }
@@ -115,6 +119,7 @@ int64_t ga_pattern_nonzeros(const ga_pattern *pattern, int64_t head)
     switch (pattern->source) {
     case GA__SOURCE_PRODUCT: return ga__product_nonzeros(pattern);
     case GA__SOURCE_BLOCKS: return ga__blocks_nonzeros(pattern, head);
+    case GA__SOURCE_SELECTED: return ga__selected_nonzeros(pattern, head);
     default: return pattern->offsets[pattern->queries];
     }
 }

@@ -15,7 +15,12 @@ typedef struct ga__run {
     int64_t first, last; /* places first .. last - 1 */
 } ga__run;
 
-typedef enum ga__source { GA__SOURCE_PRODUCT, GA__SOURCE_BLOCKS, GA__SOURCE_EXPLICIT } ga__source;
+typedef enum ga__source {
+    GA__SOURCE_PRODUCT,
+    GA__SOURCE_BLOCKS,
+    GA__SOURCE_EXPLICIT,
+    GA__SOURCE_SELECTED
+} ga__source;
 
 enum { GA__NO_CELL = INT32_MIN / 2 };
 
@@ -42,8 +47,12 @@ struct ga_pattern {
     uint8_t *block_map;                                       /* (heads, blocks_query, blocks_key) */
     int64_t *offsets; /* of GA__SOURCE_EXPLICIT: rows ascending, without duplicates, causal applied */
     uint32_t *indices;
-    int64_t *edge; /* place of an entry in the caller's order; NULL = identity */
-    int64_t given; /* entries that the caller gave */
+    int64_t *edge;                 /* place of an entry in the caller's order; NULL = identity */
+    int64_t given;                 /* entries that the caller gave */
+    const ga_selection *selection; /* of GA__SOURCE_SELECTED; borrowed */
+    int64_t entry;                 /* of its batch */
+    ga__run *bands;        /* of a selection with diagonals: distances that follow each other, by head */
+    int64_t *band_offsets; /* (heads of lists + 1) */
 };
 
 /* The places that a query sees, as ascending runs that do not touch each other; runs has room for most_runs.

@@ -45,9 +45,8 @@ static int64_t grid_places(const ga_pattern *pattern)
     return pattern->places - pattern->extra;
 }
 
-/* Appends the product of the ranges on a grid of these lengths. */
-static void append_product(ga__run_list *list, const ga__range range[AXES], const int64_t step[AXES],
-                           const int64_t length[AXES])
+void ga__product_append(ga__run_list *list, const ga__range range[AXES], const int64_t step[AXES],
+                        const int64_t length[AXES])
 {
     int64_t count[AXES], stride[AXES], start = 0, run = 1, line = 1;
     for (int a = AXES - 1; a >= 0; a--) {
@@ -77,6 +76,15 @@ static void append_product(ga__run_list *list, const ga__range range[AXES], cons
     }
 }
 
+int64_t ga__product_limit(const ga_pattern *pattern, int64_t query)
+{
+    int64_t limit = causal_limit(pattern, query);
+    if (!pattern->ghosts) {
+        return limit;
+    }
+    return limit == pattern->keys ? grid_places(pattern) : limit > 0 ? place_of(pattern, limit - 1) + 1 : 0;
+}
+
 int64_t ga__product_row(const ga_pattern *pattern, int64_t query, bool real, ga__run *runs)
 {
     ga__run_list list = { runs, 0, causal_limit(pattern, query) };
@@ -97,14 +105,12 @@ int64_t ga__product_row(const ga_pattern *pattern, int64_t query, bool real, ga_
         }
         empty = empty || range[a].count == 0;
     }
-    if (!real && pattern->ghosts) {
-        list.limit = list.limit == pattern->keys ? grid_places(pattern)
-                     : list.limit > 0            ? place_of(pattern, list.limit - 1) + 1
-                                                 : 0;
+    if (!real) {
+        list.limit = ga__product_limit(pattern, query);
     }
     ga__run_append(&list, 0, pattern->product.always);
     if (!empty) {
-        append_product(&list, range, step, length);
+        ga__product_append(&list, range, step, length);
     }
     if (!real && pattern->extra > 0) {
         list.limit = pattern->places;

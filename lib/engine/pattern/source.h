@@ -2,7 +2,7 @@
 #ifndef GA_LIB_ENGINE_PATTERN_SOURCE_H
 #define GA_LIB_ENGINE_PATTERN_SOURCE_H
 
-#include "lib/engine/pattern/pattern.h"
+#include "lib/engine/pattern/axis.h"
 
 /* Most places and most queries: they are counted in int32_t. */
 enum { GA__MOST_PLACES = INT32_MAX - 1 };
@@ -37,6 +37,11 @@ static inline int64_t ga__causal_limit(const ga_pattern *pattern, int64_t query)
 
 /* real: key numbers without ghosts and extra keys, else places. */
 int64_t ga__product_row(const ga_pattern *pattern, int64_t query, bool real, ga__run *runs);
+/* Places of the grid below this one are not hidden by the flattened causal order. */
+int64_t ga__product_limit(const ga_pattern *pattern, int64_t query);
+/* Appends the product of the ranges of three axes on a grid of these lengths. */
+void ga__product_append(ga__run_list *list, const ga__range range[3], const int64_t step[3],
+                        const int64_t length[3]);
 int64_t ga__product_length(const ga_pattern *pattern, int64_t query);
 int64_t ga__product_nonzeros(const ga_pattern *pattern);
 
@@ -46,5 +51,9 @@ int64_t ga__blocks_nonzeros(const ga_pattern *pattern, int64_t head);
 ga_status ga__blocks_transpose(ga_context *context, const ga_pattern *pattern, ga_pattern **transposed);
 
 int64_t ga__explicit_row(const ga_pattern *pattern, int64_t query, ga__run *runs);
+
+int64_t ga__selected_row(const ga_pattern *pattern, int64_t head, int64_t query, ga__run *runs);
+int64_t ga__selected_length(const ga_pattern *pattern, int64_t head, int64_t query);
+int64_t ga__selected_nonzeros(const ga_pattern *pattern, int64_t head);
 
 #endif

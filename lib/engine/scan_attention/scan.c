@@ -1,6 +1,7 @@
 /* scan.c - linear recurrences: which body runs, in which pieces. */
 #include "config.h"
 
+#include "lib/engine/device/device.h"
 #include "lib/engine/scan_attention/scan.h"
 
 #include <math.h>
@@ -61,17 +62,16 @@ static const struct ga__scan_op *choose(ga_context *context, bool wide)
 
 /* ---- forward ---- */
 
-/* Without a matrix engine chunks do as many products as the recurrence, so what decides is how often the
- * state goes through the caches and what the decays cost. Speed over one token a sweep, AVX-512, d = e,
- * add / delta:
- *   tokens                 4             8             16            32            64
- *   d = 64, one number     1.3 / 1.4     1.3 / 1.3     1.3 / 1.2     1.1 / 1.0     0.9 / 0.8
- *   d = 128, one number    1.4 / 1.5     1.4 / 1.6     1.4 / 1.5     1.3 / 1.4     1.2 / 1.2
- *   d = 128, a row         1.6 / 1.7     1.7 / 1.8     1.7 / 1.8     1.7 / 1.6     1.5 / 1.3
- *   d = 256, a row         1.8 / 1.8     1.9 / 1.9     2.0 / 1.9     1.9 / 1.8     1.7 / 1.6 */
+/* Without a matrix engine chunks do more products than the recurrence, so what decides is how often the state goes
+ * through the caches, what the decays cost and how much of it fits into registers; for four tokens all of it does
+ * (scan_block.h). Speed over one token a sweep, AVX-512, d = e, no decay / a number a channel / delta rule:
+ *   tokens   4                8                16               32               64
+ *   d = 64   1.7 / 2.3 / 1.8  1.5 / 1.8 / 1.5  1.3 / 1.7 / 1.4  1.2 / 1.5 / 1.2  1.0 / 1.2 / 0.8
+ *   d = 128  1.8 / 2.4 / 1.9  1.7 / 2.0 / 1.7  1.6 / 2.0 / 1.6  1.5 / 1.9 / 1.4  1.3 / 1.6 / 1.2
+ *   d = 256  1.8 / 2.5 / 1.9  1.7 / 2.2 / 1.7  1.7 / 2.2 / 1.7  1.6 / 2.1 / 1.6  1.4 / 1.9 / 1.3 */
 static int64_t chunk_of(const ga_scan *problem, const ga__scan_plan *plan)
 {
-    static const int64_t chunked = 16, blocked = 4, blocked_rows = 8;
+    static const int64_t chunked = 16, blocked = 4;
     int64_t chunk = blocked;
     if (problem->form == GA_SCAN_RECURRENT || plan->keys == 1) {
         chunk = 1;
@@ -79,8 +79,6 @@ static int64_t chunk_of(const ga_scan *problem, const ga__scan_plan *plan)
         chunk = problem->chunk > 0 ? problem->chunk : chunked;
     } else if (!plan->causal) {
         chunk = chunked;
-    } else if (problem->form == GA_SCAN_AUTO && plan->decay_kind == GA__DECAY_VECTOR && plan->d >= 128) {
-        chunk = blocked_rows;
     }
     return ga__min(ga__min(chunk, ga__max(plan->keys, 1)), GA__SCAN_CHUNK);
 }
@@ -110,6 +108,7 @@ ga_status ga_scan_forward(ga_context *context, const ga_scan *problem, DLTensor 
     bool wide = false;
     GA_TRY(ga__scan_check(context, problem, &plan, &wide));
     GA_TRY(ga__scan_check_outputs(context, &plan, o, state));
+    GA_TRY(ga__device_refuse(context, "scan", "run recurrences"));
     if (plan.decay_kind == GA__DECAY_HEAD || (!o && !state)) {
         GA_TRY(ga__scan_refuse_growth(context, &plan));
     }
@@ -249,6 +248,7 @@ ga_status ga_scan_backward(ga_context *context, const ga_scan *problem, const ga
     bool wide = false;
     GA_TRY(ga__scan_check(context, problem, &plan, &wide));
     GA_TRY(ga__scan_check_gradients(context, &plan, gradients, &wide));
+    GA_TRY(ga__device_refuse(context, "scan", "run recurrences"));
     if (plan.decay_kind == GA__DECAY_HEAD) {
         GA_TRY(ga__scan_refuse_growth(context, &plan));
     }

@@ -15,9 +15,13 @@
  * number per channel the state is multiplied by keep + rest, keep 1 and rest = expm1 of the sum where the
  * product is above one half, else keep 0 and rest the product.
  *
+ * Four tokens a chunk, the usual case, take a way of their own through the same algebra: scan_block.h.
+ *
  * The state is kept in groups of GW columns: group, row, column. Each column of S and each query row takes
  * part in sums of its own, in an order that depends on the chunk alone.
  */
+#include "lib/engine/scan_attention/scan_ahead.h"
+#include "lib/engine/scan_attention/scan_block.h"
 #include "lib/engine/scan_attention/scan_chunk.h"
 #include "lib/engine/scan_attention/scan_sweep.h"
 
@@ -195,45 +199,8 @@ static void load_values(const ga__scan_plan *p, scan_space *s, chunk *x, int64_t
     x->u_stride = p->columns;
 }
 
-/* Notes the lines of a row that is used soon. */
-static void note_row(scan_space *s, const ga__view *view, int64_t b, int64_t h, int64_t row, int64_t first,
-                     int64_t count)
-{
-    int64_t size = view->type == GA__F64 ? 8 : view->type == GA__F32 ? 4 : 2;
-    int64_t lines = ga__min((count * size + 63) / 64, s->most_lines - s->lines);
-    if (row < 0 || row >= view->rows) {
-        return;
-    }
-    const char *at = (const char *)ga__view_row(view, b, h, row) + first * size, **line = s->line + s->lines;
-    for (int64_t i = 0; i < lines; i++) {
-        line[i] = at + 64 * i;
-    }
-    s->lines += lines;
-}
-
-/* Notes what the tokens behind bring: rows fill a page within a few tokens, where the processor's own
- * prefetching ends, and prefetches in one burst would wait for each other. The sweeps issue them. */
-static void note_lines(const ga__scan_plan *p, scan_space *s, const chunk *x, int64_t first, int64_t count)
-{
-    enum { AHEAD = 16 };
-    s->lines = 0;
-    for (int64_t t = x->first + AHEAD; t < x->first + AHEAD + x->count; t++) {
-        note_row(s, &p->k, x->b, x->g, t, 0, p->d);
-        note_row(s, &p->v, x->b, x->g, t, first, count);
-        if (p->decay_kind == GA__DECAY_VECTOR) {
-            note_row(s, &p->decay, x->b, x->g, t, 0, p->d);
-        }
-        for (int64_t r = 0; r < p->ratio && x->read; r++) {
-            int64_t h = x->g * p->ratio + r, row = t - ga__scan_offset(p);
-            note_row(s, &p->q, x->b, h, row, 0, p->d);
-            note_row(s, &p->o, x->b, h, row, first, count);
-        }
-    }
-}
-
 static bool advance(const ga__scan_plan *p, scan_space *s, chunk *x, int64_t first, int64_t count)
 {
-    note_lines(p, s, x, first, count);
     bool good = prepare(p, s, x);
     load_values(p, s, x, first, count);
     for (int64_t c = 0; c < p->columns; c += GW) {
@@ -281,7 +248,7 @@ static void forward(const ga__scan_plan *p, int64_t item, void *memory, ga_conte
     int64_t first = item % tiles * p->columns, count = ga__min(p->columns, p->e - first);
     int64_t offset = ga__scan_offset(p);
     chunk x = { .b = item / tiles / p->groups, .g = item / tiles % p->groups };
-    bool wanted = p->o.data != NULL, good = true;
+    bool wanted = p->o.data != NULL, blocks = in_blocks(p), good = true;
     (void)carve(p, &s, memory, &bytes);
     s.gamma = 1;
     fill(s.age, 4, 1);
@@ -295,6 +262,10 @@ static void forward(const ga__scan_plan *p, int64_t item, void *memory, ga_conte
     if (wanted && p->causal) {
         read_span(p, &s, x, 0, ga__min(p->queries, -offset), first, count, context, shared);
     }
+    if (blocks) {
+        block_open(p, &s);
+    }
+    note_lines(p, &s, &x, first, count);
     int64_t turns = 0;
     for (int64_t t = 0; t < p->keys && good; t += x.count, turns++) {
         if (turns % 16 == 0 && ga__stopped(context, shared)) {
@@ -305,7 +276,8 @@ static void forward(const ga__scan_plan *p, int64_t item, void *memory, ga_conte
         x.count =
             count_of(p, &s, &x, ga__min(p->chunk, (t < offset ? ga__min(offset, p->keys) : p->keys) - t));
         x.rows = x.read ? x.count * p->ratio : 0;
-        good = advance(p, &s, &x, first, count);
+        move_lines(&s, t);
+        good = blocks ? block_advance(p, &s, &x, first, count) : advance(p, &s, &x, first, count);
     }
     if (!good) {
         ga__note_status(shared, GA_INVALID);
@@ -313,6 +285,9 @@ static void forward(const ga__scan_plan *p, int64_t item, void *memory, ga_conte
     }
     if (wanted && !p->causal) {
         read_span(p, &s, x, 0, p->queries, first, count, context, shared);
+    }
+    if (blocks) {
+        block_close(p, &s);
     }
     if (p->state.data) {
         store_state(p, &s, x.b, x.g, first, count);

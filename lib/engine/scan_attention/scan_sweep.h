@@ -50,7 +50,7 @@ GA__INLINE void sweep_both(float *restrict state, int64_t d, const float *restri
     vf rest = vf_set(space->rest[0]), keep = vf_zero();
     for (int64_t c = 0; c < d; c++) {
         vf s0 = vf_load(state + c * GW), s1 = vf_load(state + c * GW + VF);
-        __builtin_prefetch(space->ahead[c]);
+        __builtin_prefetch((const void *)space->ahead[c]);
         for (int r = 0; r < rows; r++) {
             vf x = vf_set(q[r * dp + c]);
             acc[r][0] = vf_fma(x, s0, acc[r][0]);

@@ -1,6 +1,7 @@
 /* sddmm.c - ga_sddmm and its gradients, which are gathers with the gradients of the scores as weights. */
 #include "config.h"
 
+#include "lib/engine/device/device.h"
 #include "lib/engine/sddmm/sddmm.h"
 
 typedef struct run {
@@ -29,6 +30,10 @@ ga_status ga__dots_run(ga_context *context, const ga__dots *dots)
     int64_t scratch = 0;
     run r = { .context = context, .kernels = GA__CHOOSE(context, ga__dots), .dots = dots };
     GA_TRY(ga__split_edges(context, "edges", edges->targets, edges->count, edges->offsets, &r.split));
+    if (ga__device_of(context)) {
+        GA_TRY(ga__dots_on_device(context, dots, &r.split));
+        goto done;
+    }
     int threads = ga__threads_for(context, r.split.count);
     if (!ga__mul(dots->heads * dots->width, sizeof(double), &r.scratch_bytes) ||
         !ga__mul(r.scratch_bytes, threads, &scratch)) {
@@ -54,9 +59,9 @@ static ga_status read_rows(ga_context *context, const ga_edges *edges, int64_t h
         status = ga__fail(context, GA_INVALID, "heads: at least 1 expected, not %lld", (long long)heads);
         goto done;
     }
-    GA_TRY(ga__view_of(context, "a", a, true, &rows[0]));
+    GA_TRY(ga__view_anywhere(context, "a", a, true, &rows[0]));
     GA_TRY(ga__view_expect(context, "a", &rows[0], 1, 1, edges->targets, -1));
-    GA_TRY(ga__view_of(context, "b", b, true, &rows[1]));
+    GA_TRY(ga__view_anywhere(context, "b", b, true, &rows[1]));
     GA_TRY(ga__view_expect(context, "b", &rows[1], 1, 1, edges->sources_count, rows[0].columns));
     if (rows[0].columns % heads != 0) {
         status = ga__fail(context, GA_INVALID, "a: %lld columns are no multiple of %lld heads",
@@ -98,7 +103,7 @@ static ga_status gather(ga_context *context, const ga_edges *edges, const ga_tra
     ga__view out;
     int64_t rows = transposed ? edges->sources_count : edges->targets;
     ga__type type = x->type == GA__F64 ? GA__F64 : GA__F32;
-    GA_TRY(ga__view_of(context, name, grad, true, &out));
+    GA_TRY(ga__view_anywhere(context, name, grad, true, &out));
     GA_TRY(ga__view_expect(context, name, &out, 1, 1, rows, x->columns));
     GA_TRY(ga__view_output(context, name, &out, type, type));
     ga__gather g = {
@@ -109,6 +114,7 @@ static ga_status gather(ga_context *context, const ga_edges *edges, const ga_tra
         .heads = heads,
         .width = x->columns / heads,
         .x = x->data,
+        .x_rows = x->rows,
         .x_type = x->type,
         .x_stride = x->stride_row,
         .weights = grad_s->data,
@@ -116,6 +122,9 @@ static ga_status gather(ga_context *context, const ga_edges *edges, const ga_tra
         .weight_stride = grad_s->stride_row,
         .edge = transposed ? transposed->edge : NULL,
         .y = out.data,
+        .x_on_device = x->on_device,
+        .weights_on_device = grad_s->on_device,
+        .y_on_device = out.on_device,
     };
     status = ga__gather_run(context, transposed ? "transposed" : "edges", &g);
 done:

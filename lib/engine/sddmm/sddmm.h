@@ -12,9 +12,13 @@ typedef struct ga__dots {
     const ga__view *a, *b;
     bool mean;
     const ga__view *s;
+    /* On devices alone, of one head: columns count where chosen, (targets, width), is the edge; NULL = everywhere. */
+    const ga__view *chosen;
 } ga__dots;
 
 ga_status ga__dots_run(ga_context *context, const ga__dots *dots);
+/* The part of it that runs on a device. */
+ga_status ga__dots_on_device(ga_context *context, const ga__dots *dots, const ga__split *split);
 
 typedef struct ga__dots_kernels {
     /* scratch: heads * width elements. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lib/engine/device/device.h"
 #include "lib/engine/spmm/spmm.h"
 
 /* Results of the chunks of hub rows, (slots, columns). */
@@ -121,6 +122,10 @@ ga_status ga__gather_run(ga_context *context, const char *name, ga__gather *gath
               .size = gather->x_type == GA__F64 ? 8 : 4 };
     GA_TRY(ga__split_edges(context, name, gather->rows, gather->count, gather->offsets, &r.split));
     if (r.columns == 0) {
+        goto done;
+    }
+    if (ga__device_of(context)) {
+        GA_TRY(ga__gather_on_device(context, name, gather, &r.split));
         goto done;
     }
     gather->stream = worth_streaming(gather, r.size);

@@ -25,10 +25,48 @@ ga_status ga__edges_check(ga_context *context, const ga_edges *edges)
     return GA_OK;
 }
 
+enum { CHECK_UNIT = 1 << 16 };
+
+typedef struct id_check {
+    const uint32_t *ids;
+    int64_t count, bound, next, units;
+    int64_t bad; /* an edge, -1 for none */
+} id_check;
+
+static void check_ids(void *user, int worker)
+{
+    id_check *c = user;
+    (void)worker;
+    for (int64_t u; (u = ga__claim(&c->next)) < c->units;) {
+        int64_t first = u * CHECK_UNIT, last = ga__min(c->count, first + CHECK_UNIT);
+        uint32_t most = 0;
+        for (int64_t e = first; e < last; e++) {
+            most = c->ids[e] > most ? c->ids[e] : most;
+        }
+        if (most >= c->bound) {
+            int64_t at = first;
+            while (c->ids[at] < c->bound) {
+                at++;
+            }
+            __atomic_store_n(&c->bad, at, __ATOMIC_RELAXED);
+        }
+    }
+}
+
+ga_status ga__ids_check(ga_context *context, const char *name, const uint32_t *ids, int64_t count,
+                        int64_t bound)
+{
+    id_check c = { ids, count, bound, 0, (count + CHECK_UNIT - 1) / CHECK_UNIT, -1 };
+    ga__workers(context, ga__threads_for(context, c.units), check_ids, &c);
+    return c.bad < 0 ? GA_OK
+                     : ga__fail(context, GA_INVALID, "%s: source %lld of %lld sources", name,
+                                (long long)ids[c.bad], (long long)bound);
+}
+
 ga_status ga__edge_values(ga_context *context, const char *name, const DLTensor *tensor, int64_t count,
                           int64_t heads, ga__view *view)
 {
-    ga_status status = ga__view_of(context, name, tensor, true, view);
+    ga_status status = ga__view_anywhere(context, name, tensor, true, view);
     if (status != GA_OK || !tensor) {
         return status;
     }

@@ -22,13 +22,13 @@ static ga_status read_inputs(ga_context *context, const ga_edges *edges, const D
         goto done;
     }
     GA_TRY(ga__edge_values(context, "weights", weights, edges->count, 1, &in->weights));
-    GA_TRY(ga__view_of(context, "x", x, true, &in->x));
+    GA_TRY(ga__view_anywhere(context, "x", x, true, &in->x));
     GA_TRY(ga__view_expect(context, "x", &in->x, 1, 1, edges->sources_count, -1));
-    GA_TRY(ga__view_of(context, "y", y, true, &in->y));
+    GA_TRY(ga__view_anywhere(context, "y", y, true, &in->y));
     GA_TRY(ga__view_expect(context, "y", &in->y, 1, 1, edges->targets, in->x.columns));
     ga__type type = in->x.type == GA__F64 ? GA__F64 : GA__F32;
     GA_TRY(ga__view_output(context, "y", &in->y, type, type));
-    GA_TRY(ga__view_of(context, "argmax", argmax, false, &in->argmax));
+    GA_TRY(ga__view_anywhere(context, "argmax", argmax, false, &in->argmax));
     if (argmax) {
         GA_TRY(ga__view_expect(context, "argmax", &in->argmax, 1, 1, edges->targets, in->x.columns));
         GA_TRY(ga__view_output(context, "argmax", &in->argmax, GA__I64, GA__I64));
@@ -52,6 +52,7 @@ ga_status ga_spmm(ga_context *context, const ga_edges *edges, const DLTensor *we
         .heads = 1,
         .width = in.x.columns,
         .x = in.x.data,
+        .x_rows = in.x.rows,
         .x_type = in.x.type,
         .x_stride = in.x.stride_row,
         .weights = in.weights.data,
@@ -61,6 +62,10 @@ ga_status ga_spmm(ga_context *context, const ga_edges *edges, const DLTensor *we
         .max = reduce == GA_MAX,
         .y = in.y.data,
         .argmax = in.argmax.data,
+        .x_on_device = in.x.on_device,
+        .weights_on_device = in.weights.on_device,
+        .y_on_device = in.y.on_device,
+        .argmax_on_device = in.argmax.on_device,
     };
     status = ga__gather_run(context, "edges", &gather);
 done:

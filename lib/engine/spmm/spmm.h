@@ -8,28 +8,16 @@
 
 #include "lib/base/workers.h"
 #include "lib/engine/isa.h"
+#include "lib/engine/spmm/pieces.h"
 #include "lib/engine/view.h"
 
-/* ---- how work is split: by edges and rows, from the graph alone ---- */
-
-/* Rows [row, end_row) whole, their edges [first, last), slot -1; or a chunk of the edges of one hub row, whose result
- * goes to a slot of its own. No row of a piece has more than GA__CHUNK edges in it. */
-typedef struct ga__piece {
-    int64_t row, end_row, first, last, slot;
-} ga__piece;
-
-/* A row that was cut: the slots of its chunks, in order. */
-typedef struct ga__hub {
-    int64_t row, first_slot, slots;
-} ga__hub;
+/* ---- how work is split ---- */
 
 typedef struct ga__split {
     ga__piece *pieces;
     ga__hub *hubs;
     int64_t count, hub_count, slots;
 } ga__split;
-
-enum { GA__CHUNK = 2048 };
 
 /* Checks the offsets on the way; name stands in front of messages. Free with ga__split_free. */
 ga_status ga__split_edges(ga_context *context, const char *name, int64_t rows, int64_t count,
@@ -38,7 +26,11 @@ void ga__split_free(ga_context *context, ga__split *split);
 
 /* GA_INVALID unless the members agree and the pointers that are needed are there. */
 ga_status ga__edges_check(ga_context *context, const ga_edges *edges);
-/* Reads a tensor of (count) or (count, heads) values as a view of count rows; its type must be f32 or f64. */
+/* GA_INVALID "NAME: source .. of .. sources" unless all ids are below bound. */
+ga_status ga__ids_check(ga_context *context, const char *name, const uint32_t *ids, int64_t count,
+                        int64_t bound);
+/* Reads a tensor of (count) or (count, heads) values, wherever it lies, as a view of count rows; its type must be f32 or
+ * f64. */
 ga_status ga__edge_values(ga_context *context, const char *name, const DLTensor *tensor, int64_t count,
                           int64_t heads, ga__view *view);
 
@@ -51,6 +43,7 @@ typedef struct ga__gather {
     const uint32_t *ids;
     int64_t heads, width; /* rows of x and y have heads * width columns */
     const void *x;
+    int64_t x_rows;      /* for devices, where ids are checked */
     ga__type x_type;     /* f64: everything is double; else y is f32 */
     int64_t x_stride;    /* elements */
     const void *weights; /* NULL = 1; head h of edge e at weight_stride * e + h */
@@ -64,10 +57,18 @@ typedef struct ga__gather {
     bool stream;  /* y is large and aligned: past the caches */
     void *y;
     int64_t *argmax; /* (rows, columns), of max; NULL = not wanted */
+    /* which of them lie on the context's device; the lists are on the host */
+    bool x_on_device, weights_on_device, y_on_device, argmax_on_device;
+    /* On devices alone: x of an edge counts where chosen, (rows of x, columns), is that edge; NULL = everywhere. */
+    const int64_t *chosen;
+    bool chosen_on_device;
 } ga__gather;
 
-/* Fills y. */
+/* Fills y, on the context's device if it has one. */
 ga_status ga__gather_run(ga_context *context, const char *name, ga__gather *gather);
+/* The part of it that runs on a device. */
+ga_status ga__gather_on_device(ga_context *context, const char *name, const ga__gather *gather,
+                               const ga__split *split);
 
 typedef struct ga__gather_kernels {
     /* Results of a piece go to out (rows of heads * width elements, the first for piece->row); those of max have the

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "lib/engine/device/device.h"
 #include "lib/engine/sddmm/sddmm.h"
 #include "lib/engine/spmm/spmm.h"
 
@@ -62,10 +63,10 @@ static ga_status read_tensors(ga_context *context, const problem *p, const DLTen
     }
     GA_TRY(ga__edge_values(context, "weights", weights, p->edges->count, 1, &t->weights));
     GA_TRY(ga__edge_values(context, "grad_weights", grad_weights, p->edges->count, 1, &t->grad_weights));
-    GA_TRY(ga__view_of(context, "x", x, true, &t->x));
-    GA_TRY(ga__view_of(context, "argmax", argmax, false, &t->argmax));
-    GA_TRY(ga__view_of(context, "grad_x", grad_x, true, &t->grad_x));
-    GA_TRY(ga__view_of(context, "grad_y", grad_y, true, &t->grad_y));
+    GA_TRY(ga__view_anywhere(context, "x", x, true, &t->x));
+    GA_TRY(ga__view_anywhere(context, "argmax", argmax, false, &t->argmax));
+    GA_TRY(ga__view_anywhere(context, "grad_x", grad_x, true, &t->grad_x));
+    GA_TRY(ga__view_anywhere(context, "grad_y", grad_y, true, &t->grad_y));
     GA_TRY(ga__view_expect(context, "grad_y", &t->grad_y, 1, 1, p->edges->targets, -1));
     if (t->grad_y.type != GA__F32 && t->grad_y.type != GA__F64) {
         status = ga__fail(context, GA_INVALID, "grad_y: f32 or f64 expected");
@@ -88,6 +89,7 @@ static ga_status rows_of_sources(ga_context *context, const problem *p, const te
         .heads = 1,
         .width = t->grad_y.columns,
         .x = t->grad_y.data,
+        .x_rows = t->grad_y.rows,
         .x_type = t->grad_y.type,
         .x_stride = t->grad_y.stride_row,
         .weights = t->weights.data,
@@ -96,6 +98,11 @@ static ga_status rows_of_sources(ga_context *context, const problem *p, const te
         .edge = p->transposed->edge,
         .degrees = p->reduce == GA_MEAN ? p->edges->offsets : NULL,
         .y = t->grad_x.data,
+        .chosen = p->reduce == GA_MAX ? t->argmax.data : NULL,
+        .chosen_on_device = t->argmax.on_device,
+        .x_on_device = t->grad_y.on_device,
+        .weights_on_device = t->weights.on_device,
+        .y_on_device = t->grad_x.on_device,
     };
     return ga__gather_run(context, "transposed", &gather);
 }
@@ -110,6 +117,7 @@ static ga_status dots_of_edges(ga_context *context, const problem *p, const tens
         .b = &t->x,
         .mean = p->reduce == GA_MEAN,
         .s = &t->grad_weights,
+        .chosen = p->reduce == GA_MAX ? &t->argmax : NULL,
     };
     return ga__dots_run(context, &dots);
 }
@@ -229,11 +237,12 @@ ga_status ga_spmm_backward(ga_context *context, const ga_edges *edges, const ga_
     tensors t;
     ga__begin(context);
     GA_TRY(read_tensors(context, &p, weights, x, argmax, grad_y, grad_x, grad_weights, &t));
+    bool pass = reduce == GA_MAX && !ga__device_of(context); /* a device picks them from sums */
     if (grad_x) {
-        GA_TRY(reduce == GA_MAX ? pass_maxima(context, &p, &t, true) : rows_of_sources(context, &p, &t));
+        GA_TRY(pass ? pass_maxima(context, &p, &t, true) : rows_of_sources(context, &p, &t));
     }
     if (grad_weights) {
-        GA_TRY(reduce == GA_MAX ? pass_maxima(context, &p, &t, false) : dots_of_edges(context, &p, &t));
+        GA_TRY(pass ? pass_maxima(context, &p, &t, false) : dots_of_edges(context, &p, &t));
     }
 done:
     return status;

@@ -105,7 +105,7 @@ static ga_status make_sums(ga__back *back)
     return GA_NEW_ZERO(back->context, parts, &back->sums);
 }
 
-static ga_status make_parts(ga__back *back)
+static ga_status make_parts(ga__back *back, const ga_attention_gradients *g)
 {
     ga_status status = GA_OK;
     const ga__attention *a = back->a;
@@ -124,6 +124,7 @@ static ga_status make_parts(ga__back *back)
     if (back->want_raw) {
         GA_TRY(make_sums(back));
     }
+    GA_TRY(ga__back_terms_make(back, g));
 done:
     return status;
 }
@@ -335,6 +336,7 @@ static void release(ga__back *back)
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
         ga_free(back->context, blocks[i]);
     }
+    ga__back_terms_free(back);
 }
 
 ga_status ga__tiles_backward(ga_context *context, const ga__attention *a,
@@ -347,12 +349,13 @@ ga_status ga__tiles_backward(ga_context *context, const ga__attention *a,
     GA_TRY(read_views(&back, gradients));
     choose_sweeps(&back);
     GA_TRY(ga__back_plan(&back));
-    GA_TRY(make_parts(&back));
+    GA_TRY(make_parts(&back, gradients));
     GA_TRY(run_parts(&back));
     GA_TRY(sum_places(&back, gradients));
     if (back.want_raw) {
         sum_scalars(&back);
     }
+    ga__back_terms_store(&back);
 done:
     release(&back);
     return status;

@@ -207,6 +207,25 @@ static vf distance(float position, int64_t place)
     return vf_abs(vf_sub(vf_set(position - (float)place), vf_load(lanes)));
 }
 
+/* x = factor y, then x + gain |x|, for row i; slack holds dy / d product. */
+GA__INLINE vf add_terms(const ga__back_tile *t, int64_t i, int64_t j, vf y)
+{
+    int64_t at = i * GA__BACK + j;
+    vf one = vf_set(1), factor = t->key_factor ? vf_load(t->key_factor + j) : one, x = vf_mul(factor, y),
+       bend = one;
+    if (t->key_gain && i >= t->gain_row) {
+        vf gain = vf_load(t->key_gain + j);
+        bend = vf_pick(vm_gt(vf_zero(), x), vf_sub(one, gain), vf_add(one, gain));
+        x = vf_fma(gain, vf_abs(x), x);
+    }
+    vf slope = vf_mul(bend, factor);
+    vf_store(t->slack + at, t->softcap > 0 ? vf_mul(slope, vf_load(t->slack + at)) : slope);
+    if (t->bare) {
+        vf_store(t->bare + at, vf_mul(bend, y));
+    }
+    return x;
+}
+
 static void dress(const ga__back_tile *t)
 {
     const ga__attention *a = t->a;
@@ -222,6 +241,12 @@ static void dress(const ga__back_tile *t)
                 vf y = vf_tanh(vf_mul(x, vf_set(1 / t->softcap)));
                 x = vf_mul(y, vf_set(t->softcap));
                 vf_store(t->slack + i * GA__BACK + j, vf_fnma(y, y, vf_set(1)));
+            }
+            if (t->key_factor || t->key_gain) {
+                x = add_terms(t, i, j, x);
+            }
+            if (t->key_bias) {
+                x = vf_add(x, vf_load(t->key_bias + j));
             }
             if (extra) {
                 int n = (int)ga__min(VF, t->places - j);
@@ -475,6 +500,28 @@ GA__INLINE void differentiate(ga_normaliser_kind kind, const ga__back_tile *t)
     }
 }
 
+/* Sums over the rows of what the terms of a key get; raw is 0 where a row does not see the place. */
+static void sum_terms(const ga__back_tile *t)
+{
+    for (int64_t j = 0; j < t->places; j += VF) {
+        vf sum = vf_zero(), with = vf_zero();
+        for (int64_t i = 0; i < t->rows; i++) {
+            vf ds = vf_load(t->raw + i * GA__BACK + j);
+            sum = vf_add(sum, ds);
+            if (t->factor_sums) {
+                vf part = vf_mul(ds, vf_load(t->bare + i * GA__BACK + j));
+                with = vf_add(with, vf_pick(seen(t, i, j), part, vf_zero()));
+            }
+        }
+        if (t->bias_sums) {
+            vf_store(t->bias_sums + j, sum);
+        }
+        if (t->factor_sums) {
+            vf_store(t->factor_sums + j, with);
+        }
+    }
+}
+
 GA__INLINE void add_scaled(float *to, float factor, const float *from, int64_t stride)
 {
     for (int64_t c = 0; c < stride; c += VF) {
@@ -526,6 +573,9 @@ static void GA__NAME(gradients)(const ga__back_tile *t)
     case GA_RELU_L1: differentiate(GA_RELU_L1, t); break;
     case GA_INLINE: differentiate(GA_INLINE, t); break;
     default: differentiate(GA_IDENTITY, t); break;
+    }
+    if (t->bias_sums || t->factor_sums) {
+        sum_terms(t);
     }
     if (t->contained) {
         spread(t);

@@ -28,10 +28,11 @@ ga_status ga__back_room_make(const ga__back *back, ga__back_room *room)
     GA_TRY(GA_NEW(context, GA__BACK * back->stride_v, &room->v));
     GA_TRY(GA_NEW(context, GA__BACK * back->stride, &room->k_across));
     GA_TRY(GA_NEW(context, GA__BACK * back->stride_v, &room->v_across));
-    GA_TRY(GA_NEW_ZERO(context, 4 * GA__BACK * GA__BACK, &room->scores));
+    GA_TRY(GA_NEW_ZERO(context, 5 * GA__BACK * GA__BACK, &room->scores));
     room->pulls = room->scores + GA__BACK * GA__BACK;
     room->slack = room->pulls + GA__BACK * GA__BACK;
     room->raw = room->slack + GA__BACK * GA__BACK;
+    room->bare = room->raw + GA__BACK * GA__BACK;
     GA_TRY(GA_NEW(context, GA__BACK, &room->mask));
     GA_TRY(GA_NEW(context, 2 * back->a->dim_v, &room->values));
     GA_TRY(GA_NEW(context, listed + 1, &room->run_at));
@@ -212,13 +213,14 @@ static ga__back_tile make_tile(const ga__back_part *part)
         .v_across = room->v_across,
         .scores = room->scores,
         .pulls = room->pulls,
-        .slack = a->softcap > 0 ? room->slack : NULL,
-        .raw = back->want_raw ? room->raw : NULL,
+        .slack = a->softcap > 0 || a->column_factor.data || a->column_gain.data ? room->slack : NULL,
+        .raw = back->want_raw || back->bias_sums || back->factor_sums ? room->raw : NULL,
+        .bare = back->factor_sums ? room->bare : NULL,
         .kind = a->normaliser.kind,
         .scale = (float)a->scale,
         .softcap = (float)a->softcap,
         .power = a->normaliser.power,
-        .dressed = a->softcap > 0 || a->bias.data || a->table.data || a->slopes.data,
+        .dressed = a->softcap > 0 || a->bias.data || a->table.data || a->slopes.data || ga__has_columns(a),
         .a = a,
     };
 }
@@ -253,14 +255,20 @@ static void visit(const ga__back_part *part, sweep kind, ga__back_tile *tile, in
     tile->grad_o = room->grad_o + row * back->stride_v;
     tile->row = room->row + row;
     tile->dq = back->q.data ? room->dq + row * back->stride : NULL;
+    if (ga__has_columns(back->a)) {
+        ga__back_terms_aim(part, tile);
+    }
     if (kind == FIRST) {
         back->ops->first_sweep(tile);
     } else if (kind == SECOND) {
         back->ops->second_sweep(tile);
     } else {
         back->ops->gradients(tile);
-        if (tile->raw) {
+        if (back->want_raw) {
             collect(part, tile);
+        }
+        if (back->bias_sums || back->factor_sums) {
+            ga__back_terms_add(part, tile);
         }
     }
 }

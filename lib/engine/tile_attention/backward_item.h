@@ -12,6 +12,7 @@
 
 #include "lib/base/workers.h"
 #include "lib/engine/tile_attention/backward_tile.h"
+#include "lib/engine/tile_attention/tile_terms.h"
 
 /* Blocks of places [first, last) that some query sees. */
 typedef struct ga__back_range {
@@ -36,7 +37,10 @@ typedef struct ga__back {
     /* Reductions: per part the table's cells, slopes by head of the group, and the sigmoid's bias. */
     double *sums;
     int64_t sums_per_part, table_rows, cells; /* table_rows: 1 or heads of a group */
-    float *places_k, *places_v;               /* gradients by place where a place is not simply a key */
+    ga__tile_packed_terms terms;
+    ga__view column_bias, column_factor; /* gradients; empty where not wanted */
+    double *bias_sums, *factor_sums;     /* (parts, group, places) */
+    float *places_k, *places_v;          /* gradients by place where a place is not simply a key */
     int64_t next;
     int status;
 } ga__back;
@@ -47,10 +51,11 @@ typedef struct ga__back_room {
     ga__back_row *row;      /* (group, chunk rows) */
     bool *finite;           /* (group, chunk blocks): q and grad_o */
     float *k, *v, *k_across, *v_across;
-    float *scores, *pulls, *slack, *raw; /* 64 x 64 */
-    uint64_t *mask;                      /* 64 */
-    float *values;                       /* two rows: of grad_o and of o */
-    ga__run *runs;                       /* of the rows of the part; grows */
+    float *scores, *pulls, *slack, *raw, *bare; /* 64 x 64 */
+    float bias_sums[GA__BACK], factor_sums[GA__BACK];
+    uint64_t *mask; /* 64 */
+    float *values;  /* two rows: of grad_o and of o */
+    ga__run *runs;  /* of the rows of the part; grows */
     int64_t runs_room;
     int64_t *run_at, *cursor; /* (1|group, chunk rows): a row's runs, and the first that is not behind */
     int64_t *next;            /* (1|group, chunk blocks): block of places that a block of queries sees next */
@@ -74,6 +79,14 @@ void ga__back_room_free(const ga__back *back, ga__back_room *room);
 void ga__back_rows_start(const ga__back_part *part, int64_t member);
 void ga__back_rows_first(const ga__back_part *part, int64_t member);
 void ga__back_rows_second(const ga__back_part *part, int64_t member);
+
+/* The terms of keys: packed, with sums for their gradients; a tile aimed at them; its sums added to those of the part;
+ * the sums of the parts as gradients. */
+ga_status ga__back_terms_make(ga__back *back, const ga_attention_gradients *g);
+void ga__back_terms_free(ga__back *back);
+void ga__back_terms_aim(const ga__back_part *part, ga__back_tile *tile);
+void ga__back_terms_add(const ga__back_part *part, const ga__back_tile *tile);
+void ga__back_terms_store(const ga__back *back);
 
 /* Fills block_range; chooses the chunks and finds their ranges. */
 ga_status ga__back_plan(ga__back *back);

@@ -42,7 +42,8 @@ typedef struct ga__back_tile {
     bool contained; /* all inputs are finite or nothing is masked: what is masked may be multiplied by 0 */
     ga__back_row *row;
     float *scores, *pulls; /* scratch, 64 x 64 each */
-    float *slack;          /* scratch: 1 - tanh^2 of the soft cap; NULL without one */
+    float *slack;          /* scratch: derivative of the score by the product; NULL = 1 */
+    float *bare;           /* scratch: derivative of the score by the factor of the key; NULL = not wanted */
     float *raw;            /* filled with ds before the soft cap; NULL = not wanted */
     /* score and normaliser */
     ga_normaliser_kind kind;
@@ -53,6 +54,11 @@ typedef struct ga__back_tile {
     int64_t head;
     const ga__attention *a;
     float slope;
+    /* terms of the places, 64 each; NULL = none. Rows below gain_row have no gain. */
+    const float *key_bias, *key_factor, *key_gain;
+    int64_t gain_row;
+    float *bias_sums,
+        *factor_sums; /* 64 each, filled: sums over the rows of ds, and of ds bare; NULL = not wanted */
 } ga__back_tile;
 
 typedef struct ga__back_ops {

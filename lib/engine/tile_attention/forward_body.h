@@ -93,7 +93,7 @@ GA__INLINE vf value(const ga__strip *strip, int j, int64_t c)
 static void apply_careful(const ga__strip *strip)
 {
     for (int i = 0; i < strip->rows; i++) {
-        float *acc = strip->acc + i * strip->stride_v;
+        float *acc = strip->acc + i * strip->stride_acc;
         for (uint64_t bits = strip->mask[i]; bits; bits &= bits - 1) {
             int j = __builtin_ctzll(bits);
             vf w = vf_set(strip->weights[i * GA__TILE + j]);
@@ -118,7 +118,7 @@ static void pair_weights(const ga__strip *strip)
 }
 #endif
 
-static void apply(const ga__strip *strip)
+static void apply_all(const ga__strip *strip)
 {
     if (strip->careful && strip->mask) {
         apply_careful(strip);
@@ -133,7 +133,62 @@ static void apply(const ga__strip *strip)
         int64_t width = vectors - at < WIDE ? vectors - at : WIDE;
         product[width - 1][strip->rows - 1](high - low, strip->weights + low, GA__TILE,
                                             strip->v + low * strip->stride_v + at * VF, strip->stride_v, true,
-                                            strip->acc + at * VF, strip->stride_v);
+                                            strip->acc + at * VF, strip->stride_acc);
+    }
+}
+
+GA__INLINE vm chosen(uint64_t bits, int at)
+{
+    return vm_bits((uint32_t)(bits >> at) & (uint32_t)((UINT64_C(1) << VF) - 1));
+}
+
+/* The weights of one class, 0 elsewhere, and their sums. */
+static void take_class(const ga__strip *strip, int class, const uint64_t *mask, float *weights)
+{
+    int64_t behind = strip->classes * strip->stride_v + class * GA__LANES;
+    int from = strip->low / VF * VF, to = (strip->high + VF - 1) / VF * VF;
+    for (int i = 0; i < strip->rows; i++) {
+        float *sums = strip->acc + i * strip->stride_acc + behind;
+        vf sum = vf_load(sums);
+        for (int at = from; at < to; at += VF) {
+            vf w = vf_pick(chosen(mask[i], at), vf_load(strip->weights + i * GA__TILE + at), vf_zero());
+            sum = vf_add(sum, w);
+            vf_store(weights + i * GA__TILE + at, w);
+        }
+        vf_store(sums, sum);
+    }
+}
+
+/* Class by class, over the places of the class alone. */
+static void apply_classes(const ga__strip *strip)
+{
+    float weights[GA__STRIP * GA__TILE];
+    uint64_t mask[GA__STRIP];
+    for (int c = 0; c < strip->classes; c++) {
+        uint64_t any = 0;
+        for (int i = 0; i < strip->rows; i++) {
+            mask[i] = (strip->mask ? strip->mask[i] : ~UINT64_C(0)) & strip->label[i][c];
+            any |= mask[i];
+        }
+        if (any) {
+            ga__strip part = *strip;
+            part.low = __builtin_ctzll(any);
+            part.high = GA__TILE - __builtin_clzll(any);
+            take_class(&part, c, mask, weights);
+            part.weights = weights;
+            part.mask = mask;
+            part.acc += c * strip->stride_v;
+            apply_all(&part);
+        }
+    }
+}
+
+static void apply(const ga__strip *strip)
+{
+    if (strip->classes > 0) {
+        apply_classes(strip);
+    } else {
+        apply_all(strip);
     }
 }
 
@@ -150,10 +205,24 @@ GA__INLINE vf score(const float *w, vf scale)
     return GA__TILE_BF16 ? vf_mul(vf_load(w), scale) : vf_load(w);
 }
 
+GA__INLINE vf add_terms(const ga__tile_terms *terms, vf s, int i, int at)
+{
+    if (terms->factor[i]) {
+        s = vf_mul(s, vf_load(terms->factor[i] + at));
+    }
+    if (terms->gain[i]) {
+        s = vf_fma(vf_load(terms->gain[i] + at), vf_abs(s), s);
+    }
+    return terms->bias[i] ? vf_add(s, vf_load(terms->bias[i] + at)) : s;
+}
+
 GA__INLINE vf dress(const ga__strip *strip, vf s, int i, int at)
 {
     if (strip->softcap > 0) {
         s = vf_mul(vf_set(strip->softcap), vf_tanh(vf_mul(s, vf_set(1 / strip->softcap))));
+    }
+    if (strip->terms) {
+        s = add_terms(strip->terms, s, i, at);
     }
     if (strip->bias) {
         s = vf_add(s, vf_load(strip->bias + i * GA__TILE + at));
@@ -210,13 +279,17 @@ static __attribute__((noinline)) void rescale(const ga__strip *strip, int i, vf 
     float most = vf_most(largest);
     vf c = exp2_below(vf_set(strip->row.max[i] - most));
     float *sums = strip->row.sums + i * GA__LANES;
+    bool first = strip->row.max[i] == -INFINITY;
     strip->row.max[i] = most;
+    if (first) { /* all that was added is 0, or not a number */
+        return;
+    }
     for (int at = 0; at < GA__LANES; at += VF) {
         vf_store(sums + at, vf_mul(c, vf_load(sums + at)));
     }
     if (strip->acc) {
-        float *acc = strip->acc + i * strip->stride_v;
-        for (int64_t at = 0; at < strip->stride_v; at += VF) {
+        float *acc = strip->acc + i * strip->stride_acc;
+        for (int64_t at = 0; at < strip->stride_acc; at += VF) {
             vf_store(acc + at, vf_mul(c, vf_load(acc + at)));
         }
     }
@@ -292,69 +365,119 @@ static void softmax(const ga__strip *strip, int from, int to)
 }
 
 #if GA__ISA == 512
-/* Scores and weights of six rows that see a whole block, without a way through memory. */
-static void softmax_at_once(const ga__strip *strip)
+/* What rows above the maximum of their row have to do. */
+static __attribute__((noinline)) void raise_rows(const ga__strip *strip, const vf most[GA__STRIP])
 {
-    vf s[GA__STRIP][ROW_VECTORS];
-    const float *q = strip->q, *k = strip->k;
+    for (int i = 0; i < strip->rows; i++) {
+        if (vm_to_bits(vm_gt(most[i], vf_set(strip->row.max[i] + SLACK)))) {
+            rescale(strip, i, most[i]);
+        }
+    }
+}
+
+/* Scores and weights of `rows` rows and `width` vectors of a block, without a way through memory. Rows behind the last of
+ * the strip cost nothing beside the others; what they come to is not used. */
+GA__INLINE void at_once(const ga__strip *strip, int from, const int rows, const int width, const bool masked,
+                        const bool ahead)
+{
+    vf s[GA__STRIP][ROW_VECTORS], most[GA__STRIP];
+    const float *q = strip->q, *k = strip->k + from * VF;
+    float *weights = strip->weights + from * VF;
     vm above = 0;
-    EACH(i, GA__STRIP)
+    EACH(i, rows)
     {
-        EACH(j, ROW_VECTORS)
+        EACH(j, width)
         {
             s[i][j] = vf_zero();
         }
     }
     for (int64_t d = 0; d < strip->depth; d++) {
         vf b[ROW_VECTORS];
-        EACH(j, ROW_VECTORS)
+        EACH(j, width)
         {
             b[j] = vf_load(k + d * GA__TILE + j * VF);
         }
-        EACH(i, GA__STRIP)
+        if (ahead && d < 4 * GA__AHEAD) {
+            __builtin_prefetch(strip->ahead[d / 4] + d % 4 * 64, 0, 3);
+        }
+        EACH(i, rows)
         {
             vf f = vf_set(q[i * strip->stride + d]);
-            EACH(j, ROW_VECTORS)
+            EACH(j, width)
             {
                 s[i][j] = MULTIPLY(f, b[j], s[i][j]);
             }
         }
     }
-    EACH(i, GA__STRIP)
+    for (int64_t d = strip->depth; ahead && d < 4 * GA__AHEAD; d++) {
+        __builtin_prefetch(strip->ahead[d / 4] + d % 4 * 64, 0, 3);
+    }
+    EACH(i, rows)
     {
-        float max = strip->row.max[i];
-        vf most = vf_set(max);
-        EACH(j, ROW_VECTORS)
+        most[i] = vf_set(-INFINITY);
+        EACH(j, width)
         {
             s[i][j] = GA__TILE_BF16 ? vf_mul(s[i][j], vf_set(strip->scale)) : s[i][j];
-            most = vf_max(s[i][j], most);
+            s[i][j] = masked ? vf_pick(sees(strip, i, (from + j) * VF), s[i][j], vf_set(-INFINITY)) : s[i][j];
+            most[i] = vf_max(s[i][j], most[i]);
         }
-        above |= max == -INFINITY ? (vm)1 : vm_gt(most, vf_set(max + SLACK));
+        above |= i < strip->rows ? vm_gt(most[i], vf_set(strip->row.max[i] + SLACK)) : 0;
     }
     if (__builtin_expect(above != 0, 0)) {
-        EACH(i, GA__STRIP)
-        {
-            EACH(j, ROW_VECTORS)
-            {
-                vf_store(strip->weights + i * GA__TILE + j * VF, s[i][j]);
-            }
-        }
-        for (int i = 0; i < GA__STRIP; i++) {
-            softmax_whole(strip, i, vf_set(1));
-        }
-        return;
+        raise_rows(strip, most);
     }
-    EACH(i, GA__STRIP)
+    EACH(i, rows)
     {
-        vf max = vf_set(strip->row.max[i]), sum = vf_load(strip->row.sums + i * GA__LANES);
-        EACH(j, ROW_VECTORS)
+        float base = strip->row.max[i];
+        vf max = vf_set(base == -INFINITY ? 0 : base), sum = vf_load(strip->row.sums + i * GA__LANES);
+        EACH(j, width)
         {
             vf a = exp2_below(vf_sub(s[i][j], max));
             sum = vf_add(sum, a);
-            vf_store(strip->weights + i * GA__TILE + j * VF, a);
+            vf_store(weights + i * GA__TILE + j * VF, a);
         }
         vf_store(strip->row.sums + i * GA__LANES, sum);
     }
+}
+
+#define AT_ONCE(W, MASKED) \
+    static void GA__NAME(at_once_##W##_##MASKED)(const ga__strip *strip, int from) \
+    { \
+        at_once(strip, from, GA__STRIP, W, MASKED, false); \
+    }
+#define AT_ONCE_WHOLE(R, AHEAD) \
+    static void GA__NAME(at_once_rows_##R##_##AHEAD)(const ga__strip *strip) \
+    { \
+        at_once(strip, 0, R, ROW_VECTORS, false, AHEAD); \
+    }
+AT_ONCE_WHOLE(4, false)
+AT_ONCE_WHOLE(4, true)
+AT_ONCE_WHOLE(6, false)
+AT_ONCE_WHOLE(6, true)
+AT_ONCE(1, true)
+AT_ONCE(2, true)
+AT_ONCE(3, true)
+AT_ONCE(4, true)
+
+/* Five rows cost what six do. */
+static bool softmax_at_once(const ga__strip *strip)
+{
+    static void (*const masked[])(const ga__strip *,
+                                  int) = { GA__NAME(at_once_1_true), GA__NAME(at_once_2_true),
+                                           GA__NAME(at_once_3_true), GA__NAME(at_once_4_true) };
+    static void (*const whole[2][2])(
+        const ga__strip *) = { { GA__NAME(at_once_rows_4_false), GA__NAME(at_once_rows_4_true) },
+                               { GA__NAME(at_once_rows_6_false), GA__NAME(at_once_rows_6_true) } };
+    int from = strip->low / VF, to = (strip->high + VF - 1) / VF;
+    if (strip->kind != GA_SOFTMAX || strip->dressed || strip->pass == GA__TILE_FINAL || strip->rows < 4) {
+        return false;
+    }
+    if (strip->mask) {
+        masked[to - from - 1](strip, from);
+    } else {
+        whole[strip->rows > 4][strip->ahead != NULL](strip);
+    }
+    return true;
 }
 #endif
 
@@ -416,9 +539,7 @@ static void weigh(const ga__strip *strip)
 {
     int from = strip->low / VF * VF, to = (strip->high + VF - 1) / VF * VF;
 #if GA__ISA == 512
-    if (strip->kind == GA_SOFTMAX && !strip->mask && !strip->dressed && strip->pass != GA__TILE_FINAL &&
-        strip->rows == GA__STRIP) {
-        softmax_at_once(strip);
+    if (softmax_at_once(strip)) {
         return;
     }
 #endif
@@ -437,9 +558,19 @@ static void weigh(const ga__strip *strip)
 }
 
 #if GA__TILE_BF16
-const ga__tile_ops ga__tile_ops_bf16 = { pack,  pack_across, pack_values, is_finite, weigh,
-                                         apply, total,       store_row,   PAIRED };
+const ga__tile_ops ga__tile_ops_bf16 = {
 #else
-const ga__tile_ops GA__NAME(ga__tile_ops) = { pack,  pack_across, pack_values, is_finite, weigh,
-                                              apply, total,       store_row,   PAIRED };
+const ga__tile_ops GA__NAME(ga__tile_ops) = {
 #endif
+    .pack = pack,
+    .pack_across = pack_across,
+    .pack_values = pack_values,
+    .is_finite = is_finite,
+    .weigh = weigh,
+    .apply = apply,
+    .total = total,
+    .store_row = store_row,
+    .stream_row = stream_row,
+    .fence = fence,
+    .paired = PAIRED
+};

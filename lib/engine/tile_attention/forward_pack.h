@@ -39,6 +39,12 @@ GA__INLINE vf load_part(const ga__view *from, const void *row, int64_t at)
 }
 #endif
 
+static inline const void *packed_row(const ga__view *from, int64_t batch, int64_t head, const int32_t *place,
+                                     int64_t first, int64_t i)
+{
+    return ga__view_row(from, batch, head, place ? place[i] : first + i);
+}
+
 /* 0 x is 0 for finite x alone. */
 GA__INLINE vf check_finite(vf check, vf x)
 {
@@ -85,12 +91,12 @@ static void pack(const ga__view *from, int64_t batch, int64_t head, int64_t firs
 }
 
 /* Rows 2 i and 2 i + 1 side by side. */
-static void pack_values(const ga__view *from, int64_t batch, int64_t head, int64_t first, int64_t rows,
-                        int64_t stride, float *to)
+static void pack_values(const ga__view *from, int64_t batch, int64_t head, const int32_t *place,
+                        int64_t first, int64_t rows, int64_t stride, float *to)
 {
     for (int64_t i = 0; i < GA__TILE; i += 2, to += stride) {
-        const uint16_t *a = ga__view_row(from, batch, head, first + ga__min(i, rows - 1)),
-                       *b = ga__view_row(from, batch, head, first + ga__min(i + 1, rows - 1));
+        const uint16_t *a = packed_row(from, batch, head, place, first, ga__min(i, rows - 1)),
+                       *b = packed_row(from, batch, head, place, first, ga__min(i + 1, rows - 1));
         for (int64_t c = 0; c < stride; c += VF) {
             int64_t left = from->columns - c;
             uint32_t m = left >= VF ? 0xffffu : left > 0 ? (1u << left) - 1u : 0;
@@ -102,12 +108,22 @@ static void pack_values(const ga__view *from, int64_t batch, int64_t head, int64
     }
 }
 #else
+/* Rows of whole vectors in f32: nothing to convert, nothing to cut off. */
+static bool is_plain(const ga__view *from, int64_t stride)
+{
+    return from->type == GA__F32 && from->columns == stride;
+}
+
 static void pack(const ga__view *from, int64_t batch, int64_t head, int64_t first, int64_t rows, float factor,
                  int64_t stride, float *to)
 {
+    bool plain = is_plain(from, stride);
     for (int64_t i = 0; i < rows; i++) {
         const void *row = ga__view_row(from, batch, head, first + i);
         int64_t d = 0;
+        for (; plain && d < stride; d += VF) {
+            vf_store(to + i * stride + d, vf_mul(vf_load((const float *)row + d), vf_set(factor)));
+        }
         for (; d < from->columns; d += VF) {
             vf_store(to + i * stride + d, vf_mul(load_part(from, row, d), vf_set(factor)));
         }
@@ -117,10 +133,23 @@ static void pack(const ga__view *from, int64_t batch, int64_t head, int64_t firs
     }
 }
 
-static void pack_values(const ga__view *from, int64_t batch, int64_t head, int64_t first, int64_t rows,
-                        int64_t stride, float *to)
+static void pack_values(const ga__view *from, int64_t batch, int64_t head, const int32_t *place,
+                        int64_t first, int64_t rows, int64_t stride, float *to)
 {
-    pack(from, batch, head, first, rows, 1, stride, to);
+    bool plain = is_plain(from, stride);
+    for (int64_t i = 0; i < rows; i++) {
+        const void *row = packed_row(from, batch, head, place, first, i);
+        int64_t d = 0;
+        for (; plain && d < stride; d += VF) {
+            vf_store(to + i * stride + d, vf_load((const float *)row + d));
+        }
+        for (; d < from->columns; d += VF) {
+            vf_store(to + i * stride + d, load_part(from, row, d));
+        }
+        for (; d < stride; d += VF) {
+            vf_store(to + i * stride + d, vf_zero());
+        }
+    }
     memset(to + rows * stride, 0, (size_t)((GA__TILE - rows) * stride) * sizeof *to);
 }
 #endif
@@ -232,15 +261,15 @@ static void pack_edge(const ga__view *from, const void *const *row, int64_t rows
     }
 }
 
-static void pack_across(const ga__view *from, int64_t batch, int64_t head, int64_t first, int64_t rows,
-                        float *to)
+static void pack_across(const ga__view *from, int64_t batch, int64_t head, const int32_t *place,
+                        int64_t first, int64_t rows, float *to)
 {
     int64_t depth = (from->columns + PAIRED - 1) / PAIRED, whole = from->columns / PAIRED;
     bool plain = GA__TILE_BF16 || from->type == GA__F32;
     for (int64_t j = 0; j < GA__TILE; j += VF) {
         const void *row[VF];
         for (int i = 0; i < VF; i++) {
-            row[i] = ga__view_row(from, batch, head, first + ga__min(j + i, rows - 1));
+            row[i] = packed_row(from, batch, head, place, first, ga__min(j + i, rows - 1));
         }
         for (int64_t d = 0; d < depth; d += VF) {
             if (plain && j + VF <= rows && d + VF <= whole) {
@@ -284,6 +313,19 @@ static void store_row(const float *acc, int64_t count, float factor, ga__type ty
         default: vf_store_f16_n((uint16_t *)to + c, x, n); break;
         }
     }
+}
+
+static void stream_row(const float *acc, int64_t count, float factor, float *to)
+{
+    vf f = vf_set(factor);
+    for (int64_t c = 0; c < count; c += VF) {
+        vf_stream(to + c, vf_mul(vf_load(acc + c), f));
+    }
+}
+
+static void fence(void)
+{
+    vf_fence();
 }
 
 #endif

@@ -11,10 +11,13 @@
 
 enum {
     MOST_ROWS = 192, /* of an item: fetching a block is cheap against what so many rows do with it */
+    BOX_ROWS = 256,  /* of a box, which packs what it sees for itself */
     LEAST_ROWS = 48,
     WANTED_ITEMS = 64,
     LEAST_PLACES = 1024, /* of a part when places are split */
-    FEW_ITEMS = 16       /* fewer are split */
+    FEW_ITEMS = 16,      /* fewer are split */
+    MOST_AT_ONCE = 16,   /* items of a thread */
+    STREAMED = 8 << 20   /* bytes of an output that caches do not keep for who reads it next */
 };
 
 static const char *can_forward(const ga__attention *a, const ga_attention_result *result)
@@ -42,6 +45,22 @@ static int64_t rounded(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
+/* Queries of an item as a box of the grid, where the pattern is one of grids: what they see lies close together
+ * there. Terms and classes of keys are packed by place, which boxes do not follow. */
+static ga_status cut_boxes(ga__tiles *t, int64_t most)
+{
+    ga_status status = GA_OK;
+    const ga__attention *a = t->a;
+    if (t->classes > 0 || ga__has_columns(a) || !ga__boxes_pay(a->pattern)) {
+        return status;
+    }
+    GA_TRY(ga__boxes_make(t->context, a->pattern, most, &t->boxes));
+    t->boxed = a->batch * a->kv_heads * t->boxes.count >= FEW_ITEMS;
+    t->direct = t->direct && !t->boxed;
+done:
+    return status;
+}
+
 /* Depends on the problem alone, so that sums do not depend on the threads. */
 static ga_status cut_rows(ga__tiles *t)
 {
@@ -52,10 +71,15 @@ static ga_status cut_rows(ga__tiles *t)
         return ga__fail(t->context, GA_OVERFLOW, "attention: too many rows");
     }
     int64_t most = rounded(rows / WANTED_ITEMS, GA__STRIP);
-    most = ga__min(MOST_ROWS, ga__max(LEAST_ROWS, most));
-    t->rows_query = ga__min(a->queries, most);
+    most = ga__max(LEAST_ROWS, most);
+    ga_status status = cut_boxes(t, ga__min(BOX_ROWS, most));
+    if (status != GA_OK) {
+        return status;
+    }
+    most = ga__min(MOST_ROWS, most);
+    t->rows_query = t->boxed ? t->boxes.most_queries : ga__min(a->queries, most);
     t->rows_head = columns ? 1 : ga__min(a->group, ga__max(1, most / t->rows_query));
-    t->blocks_query = (a->queries + t->rows_query - 1) / t->rows_query;
+    t->blocks_query = t->boxed ? t->boxes.count : (a->queries + t->rows_query - 1) / t->rows_query;
     t->blocks_head = (a->group + t->rows_head - 1) / t->rows_head;
     heads = a->batch * a->kv_heads * t->blocks_head;
     t->items = heads * t->blocks_query;
@@ -72,10 +96,15 @@ static ga_status cut_rows(ga__tiles *t)
 static void cut_places(ga__tiles *t)
 {
     ga_normaliser_kind kind = t->a->normaliser.kind;
-    bool whole = t->statistics.wanted || t->classwise || kind == GA_INLINE || kind == GA_SOFTPLUS_REWEIGHT;
+    bool whole = t->statistics.wanted || (t->classwise && t->classes == 0) || kind == GA_INLINE ||
+                 kind == GA_SOFTPLUS_REWEIGHT;
     t->splits = 1;
-    if (!whole && t->items < FEW_ITEMS) {
+    if (!whole && !t->boxed && t->items < FEW_ITEMS) {
         t->splits = ga__max(1, ga__min(t->a->places / LEAST_PLACES, 2 * FEW_ITEMS / t->items));
+    }
+    t->at_once = t->boxed ? ga__max(1, ga__min(MOST_AT_ONCE, t->items / WANTED_ITEMS)) : 1;
+    if (t->boxed) {
+        return;
     }
     t->split_places = rounded((t->a->places + t->splits - 1) / t->splits, GA__TILE);
     t->splits = ga__max(1, (t->a->places + t->split_places - 1) / ga__max(1, t->split_places));
@@ -88,7 +117,7 @@ static ga_status make_parts(ga__tiles *t)
     const ga__attention *a = t->a;
     int64_t rows = t->items * t->rows_query * t->rows_head, count = 0;
     if (t->splits > 1) {
-        GA_TRY(GA_NEW(t->context, rows * t->stride_v, &t->part_acc));
+        GA_TRY(GA_NEW(t->context, rows * t->stride_acc, &t->part_acc));
         GA_TRY(GA_NEW(t->context, rows * GA__LANES, &t->part_sums));
         GA_TRY(GA_NEW(t->context, rows, &t->part_max));
     }
@@ -125,6 +154,14 @@ static ga__tile_item item_of(ga__tiles *t, ga__tile_room *room, int64_t number)
     item.heads = ga__min(t->rows_head, a->group - first);
     item.query = (t->columns ? block : t->blocks_query - 1 - block) * t->rows_query;
     item.queries = ga__min(t->rows_query, a->queries - item.query);
+    item.places = a->places;
+    if (t->boxed) {
+        item.box = ga__boxes_at(&t->boxes, t->columns ? block : t->blocks_query - 1 - block);
+        item.queries = item.box.queries;
+        item.places = item.box.places;
+        item.order = room->query[number % 2];
+        item.place = room->place[number % 2];
+    }
     item.rows = item.heads * item.queries;
     item.from = part * t->split_places;
     item.to = part + 1 == t->splits ? INT64_MAX : item.from + t->split_places;
@@ -141,7 +178,7 @@ static void work(void *user, int worker)
     ga__tiles *t = w->tiles;
     int64_t pieces = w->joining ? t->items / t->splits : t->items / t->blocks_query * t->chunks;
     if (t->per_chunk == 1 && !w->joining) {
-        pieces = t->items;
+        pieces = (t->items + t->at_once - 1) / t->at_once;
     }
     for (int64_t piece; (piece = ga__claim(&t->next)) < pieces && !ga__stopped(t->context, &t->status);) {
         if (w->joining) {
@@ -150,15 +187,21 @@ static void work(void *user, int worker)
             continue;
         }
         int64_t first = t->per_chunk == 1
-                            ? piece
+                            ? piece * t->at_once
                             : piece / t->chunks * t->blocks_query + piece % t->chunks * t->per_chunk;
         int64_t end = t->per_chunk == 1
-                          ? piece + 1
+                          ? ga__min(first + t->at_once, t->items)
                           : ga__min(first + t->per_chunk, (piece / t->chunks + 1) * t->blocks_query);
-        for (int64_t number = first; number < end; number++) {
-            ga__tile_item item = item_of(t, &w->room[worker], number);
+        ga__tile_item item = item_of(t, &w->room[worker], first), next = item;
+        for (int64_t number = first; number < end; number++, item = next) {
+            bool more = number + 1 < end;
+            next = more ? item_of(t, &w->room[worker], number + 1) : item;
+            item.next = t->boxed && more ? &next : NULL;
             ga__tile_item_run(&item);
         }
+    }
+    if (t->streamed) {
+        t->ops->fence();
     }
 }
 
@@ -181,7 +224,7 @@ static void store_columns(const ga__tiles *t)
 static ga_status make_panels(ga__tiles *t, int threads)
 {
     const ga__attention *a = t->a;
-    if (t->blocks_query * t->blocks_head == 1) {
+    if (t->boxed || t->blocks_query * t->blocks_head == 1) {
         return GA_OK;
     }
     int64_t size_v = t->direct || !t->o.data ? 0 : GA__TILE / t->ops->paired * t->stride_v;
@@ -229,12 +272,24 @@ static void clear_columns(const ga__tiles *t)
     }
 }
 
+/* Rows in f32 of whole packed vectors, each aligned. */
+static bool is_aligned(const ga__view *v)
+{
+    return v->type == GA__F32 && v->columns % GA__LANES == 0 && v->stride_row % GA__LANES == 0 &&
+           (uintptr_t)v->data % 64 == 0 && v->stride_batch % GA__LANES == 0 &&
+           v->stride_head % GA__LANES == 0;
+}
+
 /* Rows of values that lie as packed ones would. */
 static bool is_packed(const ga__view *v, int64_t stride)
 {
-    return v->type == GA__F32 && v->columns == stride && v->stride_row == stride &&
-           (uintptr_t)v->data % 64 == 0 && v->stride_batch % GA__LANES == 0 &&
-           v->stride_head % GA__LANES == 0;
+    return is_aligned(v) && v->columns == stride && v->stride_row == stride;
+}
+
+static bool is_large(const ga__view *v)
+{
+    return v->data &&
+           v->batch * v->heads * v->rows >= STREAMED / (int64_t)sizeof(float) / ga__max(v->columns, 1);
 }
 
 /* Products of bf16 round the weights: not where these may grow beyond what they are divided by. */
@@ -257,19 +312,24 @@ static ga_status forward(ga_context *context, const ga__attention *a, const ga_a
     ga_status status = GA_OK;
     const ga_post *post = a->problem->post;
     ga__tiles t = { .context = context, .a = a, .ops = choose(context, a) };
-    t.classwise = post && post->form == GA_POST_CLASSWISE ? post : NULL;
+    t.classwise = post && post->form == GA_POST_CLASSWISE && result->o ? post : NULL;
     t.biased = a->bias.data || a->table.data || a->slopes.data;
-    t.dressed = t.biased || a->softcap > 0;
+    t.dressed = t.biased || a->softcap > 0 || ga__has_columns(a);
     t.depth = rounded(a->dim, t.ops->paired) / t.ops->paired;
     t.stride = rounded(t.depth, GA__LANES);
-    t.stride_v = rounded(a->dim_v, GA__LANES);
+    t.stride_v = t.stride_acc = rounded(a->dim_v, GA__LANES);
     t.direct = is_packed(&a->v, t.stride_v);
     GA_TRY(ga__view_of(context, "o", result->o, true, &t.o));
+    t.streamed = is_aligned(&t.o) && is_large(&t.o);
     GA_TRY(ga__view_of(context, "lse", result->lse, true, &t.lse));
     GA_TRY(ga__statistics_open(context, result->statistics, &t.statistics));
     if (a->batch == 0 || a->heads == 0 || a->queries == 0) {
         clear_columns(&t);
         return status;
+    }
+    GA_TRY(ga__tile_terms_pack(context, a, &t.terms));
+    if (t.classwise && !t.statistics.wanted && a->normaliser.kind != GA_INLINE) {
+        GA_TRY(ga__tile_labels_make(&t));
     }
     GA_TRY(cut_rows(&t));
     cut_places(&t);
@@ -280,6 +340,9 @@ done:
     ga_free(context, t.part_sums);
     ga_free(context, t.part_max);
     ga_free(context, t.columns);
+    ga__boxes_free(context, &t.boxes);
+    ga_free(context, t.label);
+    ga__tile_terms_free(context, &t.terms);
     return status;
 }
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "lib/base/workers.h"
+
 ga_status ga__panels_make(ga_context *context, int64_t count, int64_t blocks, int64_t size_k, int64_t size_v,
                           ga__panels *panels)
 {
@@ -20,10 +22,12 @@ ga_status ga__panels_make(ga_context *context, int64_t count, int64_t blocks, in
         ga__panel *p = &panels->panel[i];
         p->slice = -1;
         GA_TRY(GA_NEW(context, floats_k, &p->k));
+        ga__advise_large(p->k, floats_k * (int64_t)sizeof *p->k);
         GA_TRY(GA_NEW_ZERO(context, blocks, &p->state));
         GA_TRY(GA_NEW_ZERO(context, blocks, &p->values));
         if (floats_v > 0) {
             GA_TRY(GA_NEW(context, floats_v, &p->v));
+            ga__advise_large(p->v, floats_v * (int64_t)sizeof *p->v);
         }
     }
 done:

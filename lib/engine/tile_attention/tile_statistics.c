@@ -134,7 +134,7 @@ static void each(const ga__tile_item *item, const ga__strip *strip, int64_t row,
     for (int i = 0; i < strip->rows; i++) {
         for (uint64_t bits = strip->mask ? strip->mask[i] : ~UINT64_C(0); bits; bits &= bits - 1) {
             int j = __builtin_ctzll(bits);
-            int64_t key = real ? real[place + j] : place + j;
+            int64_t at = ga__tile_place(item, place + j), key = real ? real[at] : at;
             if (key >= 0) {
                 visit(item, row + i, key, strip->weights + i * GA__TILE + j);
             }
@@ -163,9 +163,37 @@ static void tally(const ga__tile_item *item, int64_t r, int64_t key, float *weig
     }
 }
 
+/* Column sums alone: what a row does not see has weight 0. */
+static void add_columns(const ga__tile_item *item, const ga__strip *strip, int64_t place)
+{
+    const int32_t *real = item->tiles->a->pattern->real;
+    bool straight = !real && !item->tiles->boxed;
+    for (int i = 0; i < strip->rows; i++) {
+        const float *weights = strip->weights + i * GA__TILE;
+        for (int j = strip->low; j < strip->high && straight; j++) {
+            item->columns[place + j] += (double)weights[j];
+        }
+        for (int j = strip->low; j < strip->high && !straight; j++) {
+            int64_t at = ga__tile_place(item, place + j), key = real ? real[at] : at;
+            if (key >= 0) {
+                item->columns[key] += (double)weights[j];
+            }
+        }
+    }
+}
+
+static bool wants_rows(const ga__statistics *s)
+{
+    return s->entropy.data || s->argmax.data || s->max.data || s->class_mass.data || wants_top(s);
+}
+
 void ga__tile_tally_add(const ga__tile_item *item, const ga__strip *strip, int64_t row, int64_t place)
 {
-    each(item, strip, row, place, tally);
+    if (wants_rows(&item->tiles->statistics)) {
+        each(item, strip, row, place, tally);
+    } else if (item->columns) {
+        add_columns(item, strip, place);
+    }
 }
 
 /* ---- storing ---- */
@@ -213,16 +241,21 @@ void ga__tile_tally_store(const ga__tile_item *item)
 
 /* ---- post steps by class ---- */
 
+static int32_t class_of(const ga__tile_item *item, int64_t r, int64_t key)
+{
+    return ga__post_classes(item->tiles->classwise, item->batch, ga__tile_head(item, r))[key];
+}
+
 static void add_mass(const ga__tile_item *item, int64_t r, int64_t key, float *weight)
 {
     const ga_post *post = item->tiles->classwise;
-    item->room->post_mass[r * post->class_count + post->classes[key]] += (double)*weight;
+    item->room->post_mass[r * post->class_count + class_of(item, r, key)] += (double)*weight;
 }
 
 static void multiply(const ga__tile_item *item, int64_t r, int64_t key, float *weight)
 {
     const ga_post *post = item->tiles->classwise;
-    *weight *= item->room->factors[r * post->class_count + post->classes[key]];
+    *weight *= item->room->factors[r * post->class_count + class_of(item, r, key)];
 }
 
 void ga__tile_post_add(const ga__tile_item *item, const ga__strip *strip, int64_t row, int64_t place)

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "lib/engine/device/device.h"
 #include "lib/engine/top_k/top_k.h"
 
 typedef struct run {
@@ -89,6 +90,7 @@ ga_status ga_top_k(ga_context *context, const DLTensor *x, const DLTensor *count
     int64_t scratch = 0;
     ga__begin(context);
     GA_TRY(read_views(context, x, count, k, indices, values, &r));
+    GA_TRY(ga__device_refuse(context, "top-k", "choose the largest"));
     if (k == 0) {
         goto done;
     }

@@ -1,0 +1,5 @@
+/* paged_avx2.c - few queries over rows of keys: see paged_body.h. */
+#include "config.h"
+
+#define GA__ISA 2
+#include "lib/engine/paged_attention/paged_body.h"
