@@ -84,24 +84,34 @@ enum { ARRAY_BLOCK = 1 << 14 };
 
 typedef struct arrays {
     const uint32_t *sources, *targets;
+    const float *weights; /* or NULL */
     int64_t count;
+    bool both; /* every edge also the other way round, loops once */
 } arrays;
 
 static int64_t array_block(void *user, int64_t block, int bits, uint64_t *keys, float *weights)
 {
     const arrays *a = user;
-    int64_t begin = block * ARRAY_BLOCK, count = ga__min(ARRAY_BLOCK, a->count - begin);
-    (void)weights;
-    for (int64_t i = 0; i < count; i++) {
-        keys[i] = (uint64_t)a->sources[begin + i] << bits | a->targets[begin + i];
+    int64_t begin = block * ARRAY_BLOCK, end = ga__min(begin + ARRAY_BLOCK, a->count), made = 0;
+    for (int64_t e = begin; e < end; e++) {
+        uint64_t source = a->sources[e], target = a->targets[e];
+        int copies = a->both && source != target ? 2 : 1;
+        keys[made] = source << bits | target;
+        if (copies == 2) {
+            keys[made + 1] = target << bits | source;
+        }
+        for (int i = 0; weights && i < copies; i++) {
+            weights[made + i] = a->weights[e];
+        }
+        made += copies;
     }
-    return count;
+    return made;
 }
 
 static ga_status check_arrays(ga_context *context, int64_t nodes, int64_t edges, const uint32_t *sources,
                               const uint32_t *targets, const uint64_t *ids)
 {
-    if (nodes < 0 || nodes > INT64_C(4294967296) || edges < 0) {
+    if (nodes < 0 || nodes > INT64_C(4294967296) || edges < 0 || edges > INT64_MAX / 4) {
         return ga__fail(context, GA_INVALID, "a graph of %lld nodes and %lld edges, expected 0 to 2^32 nodes",
                         (long long)nodes, (long long)edges);
     }
@@ -140,19 +150,28 @@ ga_status ga_graph_from_edges(ga_context *context, int64_t nodes, int64_t edges,
                               const uint32_t *targets, const uint64_t *ids, ga_loops loops, ga_multi multi,
                               ga_graph **graph)
 {
+    return ga_graph_from_weighted_edges(context, nodes, edges, sources, targets, NULL, false, ids, loops,
+                                        multi, graph);
+}
+
+ga_status ga_graph_from_weighted_edges(ga_context *context, int64_t nodes, int64_t edges,
+                                       const uint32_t *sources, const uint32_t *targets, const float *weights,
+                                       bool undirected, const uint64_t *ids, ga_loops loops, ga_multi multi,
+                                       ga_graph **graph)
+{
     ga_status status = GA_OK;
     ga__csr_result built = { 0 };
     uint64_t *kept = NULL;
     ga__begin(context);
     GA_TRY(check_arrays(context, nodes, edges, sources, targets, ids));
-    arrays a = { sources, targets, edges };
+    arrays a = { sources, targets, weights, edges, undirected };
     ga__edge_source source = { .blocks = (edges + ARRAY_BLOCK - 1) / ARRAY_BLOCK,
-                               .edges = edges,
-                               .widest = ARRAY_BLOCK,
+                               .edges = undirected ? 2 * edges : edges,
+                               .widest = undirected ? 2 * ARRAY_BLOCK : ARRAY_BLOCK,
                                .largest_id = nodes > 0 ? (uint32_t)(nodes - 1) : 0,
                                .block = array_block,
                                .user = &a };
-    ga__csr_policy policy = { loops, multi, false, NULL };
+    ga__csr_policy policy = { loops, multi, weights != NULL, NULL };
     if (ids && nodes > 0 && ids[nodes - 1] != (uint64_t)nodes - 1) {
         GA_TRY(GA_NEW(context, nodes, &kept));
         memcpy(kept, ids, (size_t)nodes * sizeof *kept);
@@ -162,11 +181,13 @@ ga_status ga_graph_from_edges(ga_context *context, int64_t nodes, int64_t edges,
         GA_TRY(ga__refused(context, "edges", &built, ids));
     }
     GA_TRY(ga__graph_adopt(context, nodes, built.edges, built.offsets, built.targets, kept, graph));
+    (*graph)->weights = built.weights;
     built = (ga__csr_result){ 0 };
     kept = NULL;
 done:
     ga_free(context, built.offsets);
     ga_free(context, built.targets);
+    ga_free(context, built.weights);
     ga_free(context, kept);
     return status;
 }

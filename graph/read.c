@@ -23,6 +23,12 @@ static const format_row formats[] = {
     { GA_FORMAT_METIS, "metis", { ".graph", ".metis", NULL }, ga__read_metis },
     { GA_FORMAT_SG, "sg", { ".sg", NULL }, ga__read_sg },
     { GA_FORMAT_GAB, "gab", { ".gab", NULL }, ga__read_gab },
+    { GA_FORMAT_GRAPHML, "graphml", { ".graphml", NULL }, ga__read_foreign },
+    { GA_FORMAT_GML, "gml", { ".gml", NULL }, ga__read_foreign },
+    { GA_FORMAT_PAJEK, "pajek", { ".net", ".paj", NULL }, ga__read_foreign },
+    { GA_FORMAT_NCOL, "ncol", { ".ncol", NULL }, ga__read_foreign },
+    { GA_FORMAT_LGL, "lgl", { ".lgl", NULL }, ga__read_foreign },
+    { GA_FORMAT_LEDA, "leda", { ".leda", ".lgr", ".gw", NULL }, ga__read_foreign },
 };
 
 enum { FORMATS = sizeof formats / sizeof *formats };
@@ -77,27 +83,45 @@ static bool starts_with(const unsigned char *text, int64_t size, const char *wor
     return size >= length && strncasecmp((const char *)text, word, (size_t)length) == 0;
 }
 
-const char *ga__foreign_format(const unsigned char *text, int64_t size)
+/* "graph", blanks, "[" */
+static bool is_gml(const unsigned char *text, int64_t size, ga_format *format)
 {
-    static const char *const looks[][2] = {
-        { "<?xml", "XML (GraphML?)" },
-        { "<graphml", "GraphML" },
-        { "graph [", "GML" },
-        { "graph\n[", "GML" },
-        { "Creator ", "GML" },
-        { "*Vertices", "Pajek" },
-        { "*Network", "Pajek" },
-        { "digraph", "DOT" },
-        { "{", "JSON" },
-        { "\x93NUMPY", "NumPy" },
-        { "1BAG", ".gab of another byte order" },
+    int64_t at = 5;
+    if (!starts_with(text, size, "graph")) {
+        return false;
+    }
+    while (at < size && memchr(" \t\r\n", text[at], 4)) {
+        at++;
+    }
+    *format = at < size && text[at] == '[' ? GA_FORMAT_GML : *format;
+    return at < size && text[at] == '[';
+}
+
+const char *ga__foreign_format(const unsigned char *text, int64_t size, ga_format *format)
+{
+    static const struct {
+        const char *begins, *name;
+        ga_format format;
+    } looks[] = {
+        { "<?xml", "XML (GraphML?)", GA_FORMAT_GRAPHML },
+        { "<graphml", "GraphML", GA_FORMAT_GRAPHML },
+        { "Creator ", "GML", GA_FORMAT_GML },
+        { "*Vertices", "Pajek", GA_FORMAT_PAJEK },
+        { "*Network", "Pajek", GA_FORMAT_PAJEK },
+        { "LEDA.GRAPH", "LEDA", GA_FORMAT_LEDA },
+        { "digraph", "DOT", GA_FORMAT_AUTO },
+        { "{", "JSON", GA_FORMAT_AUTO },
+        { "\x93NUMPY", "NumPy", GA_FORMAT_AUTO },
+        { "1BAG", ".gab of another byte order", GA_FORMAT_AUTO },
     };
+    int64_t mark = starts_with(text, size, "\xEF\xBB\xBF") ? 3 : 0;
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
-        if (starts_with(text, size, looks[i][0])) {
-            return looks[i][1];
+        if (starts_with(text + mark, size - mark, looks[i].begins)) {
+            *format = looks[i].format;
+            return looks[i].name;
         }
     }
-    return NULL;
+    return is_gml(text + mark, size - mark, format) ? "GML" : NULL;
 }
 
 /* A GAP file has no magic number, but its first byte is 0 or 1, which no text has, and it has its own suffix. */
@@ -110,8 +134,7 @@ static ga_format guess_format(const unsigned char *text, int64_t size, const cha
         return GA_FORMAT_MTX;
     }
     ga_format named = ga__format_of_suffix(path);
-    if (named == GA_FORMAT_METIS || named == GA_FORMAT_SG || named == GA_FORMAT_GAB ||
-        named == GA_FORMAT_MTX) {
+    if (named != GA_FORMAT_AUTO && named != GA_FORMAT_TEXT) {
         return named;
     }
     return size > 17 && text[0] <= 1 ? GA_FORMAT_SG : GA_FORMAT_TEXT;
@@ -196,13 +219,15 @@ ga_status ga__graph_read(ga_context *context, const char *path, const ga_read_op
     GA_TRY(ga__input_peek(context, r.input, 4096, &head, &size));
     r.report.format = r.options->format;
     if (r.report.format == GA_FORMAT_AUTO) {
-        const char *foreign = ga__foreign_format(head, size);
-        if (foreign) {
+        const char *foreign = ga__foreign_format(head, size, &r.report.format);
+        if (foreign && r.report.format == GA_FORMAT_AUTO) {
             GA_TRY(ga__fail(context, GA_FORMAT,
-                            "%s: looks like %s, expected an edge list, mtx, metis, sg or gab", r.name,
+                            "%s: looks like %s, expected a graph in one of the formats of --from", r.name,
                             foreign));
         }
-        r.report.format = guess_format(head, size, path);
+        if (!foreign) {
+            r.report.format = guess_format(head, size, path);
+        }
     }
     r.report.gzip = ga__input_is_gzip(r.input);
     const format_row *row = row_of(r.report.format);

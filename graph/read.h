@@ -21,6 +21,9 @@ ga_status ga__read_mtx(ga__reading *r);
 ga_status ga__read_metis(ga__reading *r);
 ga_status ga__read_sg(ga__reading *r);
 ga_status ga__read_gab(ga__reading *r);
+ga_status ga__read_foreign(ga__reading *r);
+/* What the context was given, or NULL. */
+const ga_foreign_formats *ga__foreign_formats(const ga_context *context);
 
 /* ga_graph_read with another block size, for tests. */
 ga_status ga__graph_read(ga_context *context, const char *path, const ga_read_options *options,
@@ -32,7 +35,7 @@ ga_status ga__reading_build(ga__reading *r, ga__edge_list *list, bool both);
 /* Of a suffix as in --to; .gz is looked through; GA_FORMAT_AUTO when it is none of ours. */
 ga_format ga__format_of_suffix(const char *path);
 
-/* Name of what a text that is no edge list looks like, or NULL. */
-const char *ga__foreign_format(const unsigned char *text, int64_t size);
+/* Name of what a text that is no edge list looks like, and its format, GA_FORMAT_AUTO when we know of none; or NULL. */
+const char *ga__foreign_format(const unsigned char *text, int64_t size, ga_format *format);
 
 #endif

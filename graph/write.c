@@ -17,6 +17,12 @@ static ga_status (*writer_of(ga_format format))(ga__writing *w)
     case GA_FORMAT_METIS: return ga__write_metis;
     case GA_FORMAT_SG: return ga__write_sg;
     case GA_FORMAT_GAB: return ga__write_gab;
+    case GA_FORMAT_GRAPHML:
+    case GA_FORMAT_GML:
+    case GA_FORMAT_PAJEK:
+    case GA_FORMAT_NCOL:
+    case GA_FORMAT_LGL:
+    case GA_FORMAT_LEDA: return ga__write_foreign;
     }
     return NULL;
 }
@@ -52,10 +58,11 @@ ga_status ga_graph_write(ga_context *context, const ga_graph *graph, const char 
 {
     static const ga_write_options defaults = GA_WRITE_OPTIONS_INIT;
     ga_status status = GA_OK;
-    ga__writing w = { context, graph, path, options ? options : &defaults, NULL };
+    ga__writing w = { context, graph, path, options ? options : &defaults, NULL, GA_FORMAT_AUTO };
     ga__begin(context);
     ga_format format = w.options->format ? w.options->format : ga__format_of_suffix(path);
     ga_status (*write)(ga__writing *) = writer_of(format);
+    w.format = format;
     if (!write) {
         GA_TRY(ga__fail(context, GA_INVALID, "unknown format %d", (int)format));
     }

@@ -11,6 +11,7 @@ typedef struct ga__writing {
     const char *path;
     const ga_write_options *options;
     ga__output *output;
+    ga_format format;
 } ga__writing;
 
 ga_status ga__write_text(ga__writing *w);
@@ -18,6 +19,7 @@ ga_status ga__write_mtx(ga__writing *w);
 ga_status ga__write_metis(ga__writing *w);
 ga_status ga__write_sg(ga__writing *w);
 ga_status ga__write_gab(ga__writing *w);
+ga_status ga__write_foreign(ga__writing *w);
 
 /* The transpose: the graph's own, or one made here into *made, to be freed. */
 ga_status ga__writing_transpose(ga__writing *w, ga__csr_result *made, const int64_t **offsets,
