@@ -4,3 +4,6 @@ include sampling/rescale/rescale.mk
 include sampling/realize/realize.mk
 include sampling/rewire/rewire.mk
 include sampling/classical/classical.mk
+include sampling/statistics/statistics.mk
+include sampling/compare/compare.mk
+include sampling/batches/batches.mk

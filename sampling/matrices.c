@@ -192,6 +192,24 @@ static int larger_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+ga_status ga__count_edge_classes(ga_context *context, const ga_matrices *matrices, int64_t *out_classes,
+                                 int64_t *in_classes)
+{
+    ga_status status = GA_OK;
+    const ga__cells *jdm = &matrices->jdm;
+    bool *seen = NULL;
+    GA_TRY(GA_NEW_ZERO(context, matrices->in.count, &seen));
+    *out_classes = *in_classes = 0;
+    for (int64_t i = 0; i < jdm->count; i++) {
+        *out_classes += i == 0 || jdm->row[i] != jdm->row[i - 1];
+        *in_classes += !seen[jdm->column[i]];
+        seen[jdm->column[i]] = true;
+    }
+done:
+    ga_free(context, seen);
+    return status;
+}
+
 /* The smallest ratio with at most `share` edges in blocks that need more. */
 static double smallest(const need *needs, int64_t count, double share)
 {

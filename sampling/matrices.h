@@ -34,6 +34,10 @@ ga_status ga__matrices_new(ga_context *context, int64_t out_classes, int64_t in_
 /* Number of nodes of every out-class and in-class from the DCM, into caller arrays of out.count and in.count. */
 void ga__class_sizes(const ga_matrices *matrices, int64_t *out_size, int64_t *in_size);
 
+/* Classes that an edge has: rows and columns of the JDM with an entry. */
+ga_status ga__count_edge_classes(ga_context *context, const ga_matrices *matrices, int64_t *out_classes,
+                                 int64_t *in_classes);
+
 /* Entry of the DCM at (in-class, out-class), 0 if absent. Binary search. */
 int64_t ga__dcm_at(const ga_matrices *matrices, int32_t in_class, int32_t out_class);
 

@@ -110,6 +110,12 @@ typedef struct ga__patience {
 ga_status ga__in_vain(ga__draw *d, ga__patience *patience, ga__goal goal, const uint32_t *from, int64_t count,
                       bool *stuck);
 
+/* ---- several walkers (frontier.c) ---- */
+
+/* Until there are enough edges, or nodes where those count (at most as many as have an edge that is no loop). d->view is
+ * open; jump: weight of a jump beside a walker's degree. */
+ga_status ga__frontier_walk(ga__draw *d, double jump);
+
 /* ---- the smallest keys (keys.c) ---- */
 
 /* Keeps the items of the smallest keys among those that are offered; ties go to the lower item. */

@@ -65,10 +65,10 @@ static ga_status frontier_open(ga__draw *d, double jump, frontier *f)
     f->walkers = ga__integer(d, "walkers");
     f->jump = jump;
     f->walkable = count_walkable(d);
+    GA_TRY(GA_NEW(d->context, f->walkers, &f->at)); /* what can be had is far below 2^62 */
     for (f->leaves = 1; f->leaves < f->walkers;) {
         f->leaves *= 2;
     }
-    GA_TRY(GA_NEW(d->context, f->walkers, &f->at));
     GA_TRY(GA_NEW_ZERO(d->context, 2 * f->leaves, &f->tree));
     for (int64_t i = 0; i < f->walkers; i++) {
         uint32_t v =
@@ -164,7 +164,7 @@ done:
     return status;
 }
 
-static ga_status draw_frontier_of(ga__draw *d, double jump)
+ga_status ga__frontier_walk(ga__draw *d, double jump)
 {
     ga_status status = GA_OK;
     frontier f = { .d = d };
@@ -185,7 +185,7 @@ static ga_status draw_frontier_of(ga__draw *d, double jump)
             patience.idle = 0;
         }
     }
-    while (!ga__full(d)) { /* loops and repetitions, which nobody walks */
+    while (d->counts_edges && !ga__full(d)) { /* loops and repetitions, which nobody walks */
         GA_TRY(ga__tick(d));
         GA_TRY(ga__keep_edge(d, (int64_t)ga__below(d, d->graph->edges), NULL));
     }
@@ -198,13 +198,13 @@ done:
 static ga_status draw_frontier(ga__draw *d)
 {
     ga_status status = ga__look(d);
-    return status == GA_OK ? draw_frontier_of(d, 0) : status;
+    return status == GA_OK ? ga__frontier_walk(d, 0) : status;
 }
 const struct ga__sampler ga__frontier_sampler = { draw_frontier, true, false };
 
 static ga_status draw_directed_frontier(ga__draw *d)
 {
     ga_status status = ga__view_open(d->context, d->graph, GA__BOTH, &d->view);
-    return status == GA_OK ? draw_frontier_of(d, ga__real(d, "jump_weight")) : status;
+    return status == GA_OK ? ga__frontier_walk(d, ga__real(d, "jump_weight")) : status;
 }
 const struct ga__sampler ga__directed_frontier_sampler = { draw_directed_frontier, true, false };

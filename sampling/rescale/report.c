@@ -4,159 +4,14 @@
 
 #include <math.h>
 
+#include "sampling/compare/degree_pair.h"
 #include "sampling/flow/flow.h"
 #include "sampling/rescale/plan.h"
-
-/* Degrees that occur in either pair of matrices, labels or not, and both pairs counted by their ranks. */
-typedef struct counted {
-    ga__tally jdm, dcm;
-    int64_t *out_size, *in_size;
-} counted;
-
-typedef struct comparison {
-    int64_t outs, ins;
-    int64_t *out_degree, *in_degree;
-    int32_t *map[4]; /* original out, original in, rescaled out, rescaled in: class -> rank of degree */
-    counted before, after;
-} comparison;
-
-/* Union of two ascending lists of degrees. */
-static ga_status unite(ga_context *context, const ga__classes *a, const ga__classes *b, int64_t **degree,
-                       int64_t *count, int32_t **map_a, int32_t **map_b)
-{
-    ga_status status = GA_OK;
-    int64_t i = 0, j = 0, kept = 0;
-    GA_TRY(GA_NEW(context, a->count + b->count, degree));
-    GA_TRY(GA_NEW(context, a->count, map_a));
-    GA_TRY(GA_NEW(context, b->count, map_b));
-    while (i < a->count || j < b->count) {
-        bool first = j == b->count || (i < a->count && a->degree[i] <= b->degree[j]);
-        int64_t d = first ? a->degree[i] : b->degree[j];
-        if (kept == 0 || (*degree)[kept - 1] != d) {
-            (*degree)[kept++] = d;
-        }
-        if (first) {
-            (*map_a)[i++] = (int32_t)(kept - 1);
-        } else {
-            (*map_b)[j++] = (int32_t)(kept - 1);
-        }
-    }
-    *count = kept;
-done:
-    return status;
-}
-
-static ga_status by_degree(ga_context *context, const ga__cells *cells, const int32_t *row,
-                           const int32_t *column, int64_t rows, int64_t columns, ga__tally *tally)
-{
-    ga_status status = GA_OK;
-    GA_TRY(ga__tally_reserve(context, tally, cells->count));
-    for (int64_t i = 0; i < cells->count; i++) {
-        GA_TRY(ga__tally_add(context, tally, row[cells->row[i]], column[cells->column[i]], cells->entry[i]));
-    }
-    GA_TRY(ga__tally_sort(context, tally, rows, columns));
-done:
-    return status;
-}
-
-static ga_status count_all(ga_context *context, const comparison *c, const ga_matrices *m, const int32_t *out,
-                           const int32_t *in, counted *to)
-{
-    ga_status status = GA_OK;
-    GA_TRY(by_degree(context, &m->jdm, out, in, c->outs, c->ins, &to->jdm));
-    GA_TRY(by_degree(context, &m->dcm, in, out, c->ins, c->outs, &to->dcm));
-    GA_TRY(GA_NEW_ZERO(context, c->outs, &to->out_size));
-    GA_TRY(GA_NEW_ZERO(context, c->ins, &to->in_size));
-    for (int64_t i = 0; i < to->dcm.count; i++) {
-        to->in_size[to->dcm.row[i]] += to->dcm.entry[i];
-        to->out_size[to->dcm.column[i]] += to->dcm.entry[i];
-    }
-done:
-    return status;
-}
-
-static void clear(ga_context *context, comparison *c)
-{
-    ga_free(context, c->out_degree);
-    ga_free(context, c->in_degree);
-    for (int i = 0; i < 4; i++) {
-        ga_free(context, c->map[i]);
-    }
-    for (int i = 0; i < 2; i++) {
-        counted *of = i ? &c->after : &c->before;
-        ga__tally_clear(context, &of->jdm);
-        ga__tally_clear(context, &of->dcm);
-        ga_free(context, of->out_size);
-        ga_free(context, of->in_size);
-    }
-}
-
-/* Sum over all cells of abs(p a - q b). */
-static double distance(const ga__tally *a, double p, const ga__tally *b, double q)
-{
-    double sum = 0;
-    int64_t i = 0, j = 0;
-    while (i < a->count || j < b->count) {
-        int order = i == a->count ? 1 : j == b->count ? -1 : 0;
-        if (order == 0) {
-            order = a->row[i] != b->row[j] ? (a->row[i] > b->row[j]) - (a->row[i] < b->row[j])
-                                           : (a->column[i] > b->column[j]) - (a->column[i] < b->column[j]);
-        }
-        double x = order <= 0 ? p * (double)a->entry[i++] : 0, y = order >= 0 ? q * (double)b->entry[j++] : 0;
-        sum += fabs(x - y);
-    }
-    return sum;
-}
-
-static double part_of(int64_t whole)
-{
-    return whole > 0 ? 1 / (double)whole : 0;
-}
-
-enum { BINS = 65 }; /* of a degree of 64 bits */
-
-static void add_bins(const ga__tally *t, const int64_t *row_degree, const int64_t *column_degree,
-                     double *bins)
-{
-    for (int64_t i = 0; i < t->count; i++) {
-        bins[ga__log2_bin(row_degree[t->row[i]]) * BINS + ga__log2_bin(column_degree[t->column[i]])] +=
-            (double)t->entry[i];
-    }
-}
-
-static ga_status binned_tv(ga_context *context, const ga__tally *a, int64_t all_a, const ga__tally *b,
-                           int64_t all_b, const int64_t *row_degree, const int64_t *column_degree, double *tv)
-{
-    ga_status status = GA_OK;
-    double *bins = NULL, sum = 0; /* too much for a small stack */
-    GA_TRY(GA_NEW_ZERO(context, 2 * BINS * BINS, &bins));
-    add_bins(a, row_degree, column_degree, bins);
-    add_bins(b, row_degree, column_degree, bins + BINS * BINS);
-    for (int i = 0; i < BINS * BINS; i++) {
-        sum += fabs(bins[i] * part_of(all_a) - bins[BINS * BINS + i] * part_of(all_b));
-    }
-    *tv = sum / 2;
-done:
-    ga_free(context, bins);
-    return status;
-}
-
-static double kolmogorov(const int64_t *a, int64_t all_a, const int64_t *b, int64_t all_b, int64_t count)
-{
-    double worst = 0;
-    int64_t x = 0, y = 0;
-    for (int64_t i = 0; i < count; i++) {
-        x += a[i];
-        y += b[i];
-        worst = fmax(worst, fabs((double)x * part_of(all_a) - (double)y * part_of(all_b)));
-    }
-    return worst;
-}
 
 /* ---- L1 >= r m + m' - 2 max-flow(min(r J, cap)), all by degree ---- */
 
 typedef struct bounding {
-    const comparison *c;
+    const ga__degree_pair *c;
     ga__tally both; /* (out, in): nodes of the sample */
     int64_t *row_left, *column_left;
     int shift; /* capacities are whole multiples of 2^-shift, rounded up */
@@ -211,7 +66,7 @@ static void add_bound_cells(bounding *b, const ga_rescale_options *options, doub
 
 static void add_bound_ends(bounding *b)
 {
-    const comparison *c = b->c;
+    const ga__degree_pair *c = b->c;
     int64_t sink = 1 + c->outs + c->ins;
     b->total = 0;
     for (int64_t k = 0; k < c->outs; k++) {
@@ -228,7 +83,7 @@ static void add_bound_ends(bounding *b)
 static ga_status bound_arrays(ga_context *context, bounding *b, int64_t edges)
 {
     ga_status status = GA_OK;
-    const comparison *c = b->c;
+    const ga__degree_pair *c = b->c;
     int64_t arcs = c->before.jdm.count + c->outs + c->ins;
     while (b->shift < 32 && edges < INT64_C(1) << (58 - b->shift)) {
         b->shift++;
@@ -254,8 +109,9 @@ done:
     return status;
 }
 
-static ga_status overlap_bound(ga_context *context, const comparison *c, const ga_rescale_options *options,
-                               double ratio, int64_t edges, double *overlap)
+static ga_status overlap_bound(ga_context *context, const ga__degree_pair *c,
+                               const ga_rescale_options *options, double ratio, int64_t edges,
+                               double *overlap)
 {
     ga_status status = GA_OK;
     bounding b = { .c = c };
@@ -283,29 +139,25 @@ ga_status ga__compare_plan(ga_context *context, const ga_matrices *original, con
                            const ga_rescale_options *options, double ratio, ga_rescale_report *report)
 {
     ga_status status = GA_OK;
-    comparison c = { 0 };
-    int64_t n = original->dcm.total, m = original->jdm.total, n2 = rescaled->dcm.total,
-            m2 = rescaled->jdm.total;
+    ga__degree_pair pair = { 0 };
+    ga__degree_distances d;
     double overlap = 0;
-    GA_TRY(unite(context, &original->out, &rescaled->out, &c.out_degree, &c.outs, &c.map[0], &c.map[2]));
-    GA_TRY(unite(context, &original->in, &rescaled->in, &c.in_degree, &c.ins, &c.map[1], &c.map[3]));
-    GA_TRY(count_all(context, &c, original, c.map[0], c.map[1], &c.before));
-    GA_TRY(count_all(context, &c, rescaled, c.map[2], c.map[3], &c.after));
-    GA_TRY(overlap_bound(context, &c, options, ratio, m2, &overlap));
-    report->nodes = n2;
-    report->edges = m2;
-    report->dcm_l1 = distance(&c.before.dcm, ratio, &c.after.dcm, 1);
-    report->jdm_l1 = distance(&c.before.jdm, ratio, &c.after.jdm, 1);
-    report->jdm_l1_bound = fmax(0, ratio * (double)m + (double)m2 - 2 * overlap);
-    report->ks_in = kolmogorov(c.before.in_size, n, c.after.in_size, n2, c.ins);
-    report->ks_out = kolmogorov(c.before.out_size, n, c.after.out_size, n2, c.outs);
-    report->jdd_tv = distance(&c.before.jdm, part_of(m), &c.after.jdm, part_of(m2)) / 2;
-    report->dcd_tv = distance(&c.before.dcm, part_of(n), &c.after.dcm, part_of(n2)) / 2;
-    GA_TRY(binned_tv(context, &c.before.jdm, m, &c.after.jdm, m2, c.out_degree, c.in_degree,
-                     &report->jdd_tv_log2));
-    GA_TRY(binned_tv(context, &c.before.dcm, n, &c.after.dcm, n2, c.in_degree, c.out_degree,
-                     &report->dcd_tv_log2));
+    GA_TRY(ga__degree_pair_open(context, original, rescaled, &pair));
+    GA_TRY(overlap_bound(context, &pair, options, ratio, pair.after.edges, &overlap));
+    GA_TRY(ga__degree_distances_of(context, &pair, ratio, &d));
+    report->nodes = pair.after.nodes;
+    report->edges = pair.after.edges;
+    report->dcm_l1 = d.dcm_l1;
+    report->jdm_l1 = d.jdm_l1;
+    report->jdm_l1_bound =
+        fmax(0, ratio * (double)pair.before.edges + (double)pair.after.edges - 2 * overlap);
+    report->ks_in = d.ks_in;
+    report->ks_out = d.ks_out;
+    report->jdd_tv = d.jdd_tv;
+    report->dcd_tv = d.dcd_tv;
+    report->jdd_tv_log2 = d.jdd_tv_log2;
+    report->dcd_tv_log2 = d.dcd_tv_log2;
 done:
-    clear(context, &c);
+    ga__degree_pair_clear(context, &pair);
     return status;
 }
