@@ -58,7 +58,9 @@ static bool has_statistics(const ga__job *run, output o)
 static ga_status want_output(const ga__job *run, const char *name, results *r)
 {
     for (int i = 0; i < OUTPUTS; i++) {
-        if (strcmp(output_names[i], name) != 0) {
+        bool selector_state =
+            i == OUT_STATE && run->variant->can & GA_SELECTS; /* its own, not the engine's */
+        if (strcmp(output_names[i], name) != 0 || selector_state) {
             continue;
         }
         if (i == OUT_LSE && run->normaliser_row && run->normaliser_row->kind != GA_SOFTMAX) {
@@ -182,10 +184,11 @@ done:
 /* The inputs that steps and conversions left behind, handed to the engine. */
 static ga_status hand_over(ga__job *run)
 {
-    static const ga__member ours[] = { GA__EDGE_BIAS,  GA__BIAS,         GA__TABLE,     GA__SLOPES,
-                                       GA__ETA_LOGITS, GA__K_EXTRA,      GA__V_EXTRA,   GA__GHOST_K,
-                                       GA__GHOST_V,    GA__HEAD_SCALE,   GA__LOG_DECAY, GA__BETA,
-                                       GA__BONUS,      GA__INITIAL_STATE };
+    static const ga__member ours[] = { GA__EDGE_BIAS,  GA__BIAS,          GA__TABLE,       GA__SLOPES,
+                                       GA__ETA_LOGITS, GA__K_EXTRA,       GA__V_EXTRA,     GA__GHOST_K,
+                                       GA__GHOST_V,    GA__HEAD_SCALE,    GA__LOG_DECAY,   GA__BETA,
+                                       GA__BONUS,      GA__INITIAL_STATE, GA__COLUMN_BIAS, GA__COLUMN_FACTOR,
+                                       GA__COLUMN_GAIN };
     DLDataType bf16 = { .code = kDLBfloat, .bits = 16, .lanes = 1 };
     ga_status status = GA_OK;
     for (int i = GA__Q; i <= GA__V && run->call->bf16; i++) {
@@ -371,6 +374,8 @@ static ga_status backward_attention(ga__job *run, results *r)
         .ghost_k = gradient_of(run, GA__GHOST_K),
         .ghost_v = gradient_of(run, GA__GHOST_V),
         .head_scale = gradient_of(run, GA__HEAD_SCALE),
+        .column_bias = gradient_of(run, GA__COLUMN_BIAS),
+        .column_factor = gradient_of(run, GA__COLUMN_FACTOR),
     };
     if (run->variant->ops->backward) {
         return run->variant->ops->backward(run, &g);
@@ -481,7 +486,7 @@ static void hand_out(ga__job *run, results *r, ga_named_tensor *wanted, int64_t 
             }
         }
         for (int o = 0; o < OUTPUTS; o++) {
-            if (strcmp(output_names[o], wanted[i].name) == 0) {
+            if (r->want[o] && strcmp(output_names[o], wanted[i].name) == 0) {
                 wanted[i].tensor = r->made[o];
                 r->made[o] = NULL;
             }

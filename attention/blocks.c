@@ -1,4 +1,4 @@
-/* blocks.c - the tables of blocks and of analyses of maps, and running one of them by name. */
+/* blocks.c - the tables of blocks, of analyses of maps and of costs, and running one of them by name. */
 #include "config.h"
 
 #include <string.h>
@@ -12,6 +12,7 @@ static const ga_block *const blocks[] = {
     &ga__block_multires_fuse,
     &ga__block_partition,
     &ga__block_merge,
+    &ga__block_merge_partials,
     &ga__block_object_code,
     &ga__block_norm,
     &ga__block_local_concentration,
@@ -21,7 +22,20 @@ static const ga_block *const blocks[] = {
 static const ga_block *const analyses[] = {
     &ga__analysis_influence,
     &ga__analysis_moa_plan,
+    &ga__analysis_sinks,
+    &ga__analysis_vhd,
+    &ga__analysis_cls_streams,
+    &ga__analysis_carve,
+    &ga__analysis_retrieval_score,
+    &ga__analysis_attention_influence,
+    &ga__analysis_row_stats,
+    &ga__analysis_statistics,
     NULL,
+};
+
+static const ga_block *const costs[] = {
+    &ga__cost_kinetics, &ga__cost_sparse_frontier, &ga__cost_efficiency_length,
+    &ga__cost_passes,   &ga__cost_variant,         NULL,
 };
 
 const ga_block *const *ga_blocks(void)
@@ -32,6 +46,11 @@ const ga_block *const *ga_blocks(void)
 const ga_block *const *ga_analyses(void)
 {
     return analyses;
+}
+
+const ga_block *const *ga_costs(void)
+{
+    return costs;
 }
 
 static const ga_block *find(const ga_block *const *table, const char *name)
@@ -52,6 +71,11 @@ const ga_block *ga_block_find(const char *name)
 const ga_block *ga_analysis_find(const char *name)
 {
     return find(analyses, name);
+}
+
+const ga_block *ga_cost_find(const char *name)
+{
+    return find(costs, name);
 }
 
 bool ga_block_has_gradients(const ga_block *block)
@@ -111,7 +135,51 @@ done:
     return status;
 }
 
+/* Stacked on a first axis: more axes than a view has, in C order; all but the last three become one. */
+static ga_status stack_to_working(ga__block_run *run, const char *name, const DLTensor *given,
+                                  DLTensor **made, const DLTensor **tensor)
+{
+    ga_status status = GA_OK;
+    DLTensor flat = *given, to;
+    ga__view from, view;
+    int64_t shape[] = { 1, 0, 0, 0 };
+    int lead = given->ndim - 3;
+    for (int i = 0; i < given->ndim; i++) {
+        if (i < lead ? given->shape[i] < 0 || !ga__mul(shape[0], given->shape[i], &shape[0]) : false) {
+            GA_TRY(ga__fail(run->context, GA_OVERFLOW, "%s: the product of the extents is too large", name));
+        }
+        shape[i < lead ? 0 : i - lead + 1] = i < lead ? shape[0] : given->shape[i];
+    }
+    if (!in_order(given)) {
+        GA_TRY(ga__fail(run->context, GA_INVALID, "%s: expected C order with more than 4 axes", name));
+    }
+    flat.ndim = 4;
+    flat.shape = shape;
+    flat.strides = NULL;
+    GA_TRY(ga__view_of(run->context, name, &flat, true, &from));
+    *tensor = given;
+    if (from.type != (run->working.bits == 64 ? GA__F64 : GA__F32)) {
+        GA_TRY(ga_tensor_create(run->context, run->working, given->ndim, given->shape, made));
+        to = **made;
+        to.ndim = 4;
+        to.shape = shape;
+        to.strides = NULL;
+        GA_TRY(ga__view_of(run->context, name, &to, true, &view));
+        for (int64_t i = 0; i < from.batch * from.heads * from.rows * from.columns; i++) {
+            ga__set_element(&to, i,
+                            ga__view_get(&(ga__view){ .data = from.data, .type = from.type }, 0, 0, 0, i));
+        }
+        *tensor = *made;
+    }
+done:
+    return status;
+}
+
 /* Its shape in the table tells. */
+static bool takes_stacks(const ga_tensor_slot *row)
+{
+    return strncmp(row->shape, "(P, ...", strlen("(P, ...")) == 0;
+}
 static bool takes_integers(const ga_tensor_slot *row)
 {
     return strncmp(row->shape, "i64 ", 4) == 0 || strncmp(row->shape, "u8 ", 3) == 0;
@@ -135,6 +203,9 @@ static ga_status take_tensor(ga__block_run *run, const ga_named_tensor *given)
     }
     ga__block_input *input = &run->inputs[run->input_count++];
     *input = (ga__block_input){ .name = name, .differentiable = row->differentiable, .given = given->tensor };
+    if (takes_stacks(row) && given->tensor->ndim > 4) {
+        return stack_to_working(run, name, given->tensor, &input->made, &input->tensor);
+    }
     return to_working(run, name, !takes_integers(row), given->tensor, &input->made, &input->tensor);
 }
 
@@ -163,6 +234,16 @@ done:
     return status;
 }
 
+static bool has_parameter(const ga_block *block, const char *name)
+{
+    for (const ga_parameter *p = block->parameters; name && p && p->name; p++) {
+        if (strcmp(p->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static ga_status set_parameters(ga__block_run *run)
 {
     ga_status status = GA_OK;
@@ -173,7 +254,9 @@ static ga_status set_parameters(ga__block_run *run)
     }
     GA_TRY(ga__part_open(run->context, "", run->block->name, run->block->parameters, &run->part));
     for (int64_t i = 0; i < call->parameter_count; i++) {
-        GA_TRY(ga__part_set(&run->part, call->parameters[i].name, call->parameters[i].value, ','));
+        if (!run->block->ops->more_parameters || has_parameter(run->block, call->parameters[i].name)) {
+            GA_TRY(ga__part_set(&run->part, call->parameters[i].name, call->parameters[i].value, ','));
+        }
     }
     status = ga__part_check(&run->part);
 done:
@@ -217,6 +300,13 @@ static ga_status want_gradient(ga__block_run *run, const char *name)
                             &input->grad);
 }
 
+/* What grad_y belongs to. */
+static const char *upstream_of(const ga__block_run *run)
+{
+    const char *name = run->block->ops->upstream;
+    return name ? name : "y";
+}
+
 static ga_status want_output(ga__block_run *run, const char *name)
 {
     if (!listed(run->block->outputs, name)) {
@@ -245,8 +335,8 @@ static ga_status want(ga__block_run *run, const ga_named_tensor *wanted, int64_t
         GA_TRY(gradient ? want_gradient(run, name + 5) : want_output(run, name));
         *backward = *backward || gradient;
     }
-    if (run->grad_y && !ga__block_wants(run, "y")) {
-        GA_TRY(want_output(run, "y"));
+    if (run->grad_y && !ga__block_wants(run, upstream_of(run))) {
+        GA_TRY(want_output(run, upstream_of(run)));
     }
 done:
     return status;
@@ -272,7 +362,7 @@ static ga_status check_grad_y(ga__block_run *run)
     if (!run->grad_y) {
         goto done;
     }
-    GA_TRY(ga__view_of(run->context, "y", *output_of(run, "y"), true, &y));
+    GA_TRY(ga__view_of(run->context, "y", *output_of(run, upstream_of(run)), true, &y));
     GA_TRY(ga__view_of(run->context, "grad_y", run->grad_y, true, &grad));
     status = ga__view_expect(run->context, "grad_y", &grad, y.batch, y.heads, y.rows, y.columns);
 done:
@@ -327,7 +417,7 @@ static void close_run(ga__block_run *run)
     ga_free(run->context, run->state);
 }
 
-/* kind: "block" or "analysis", for messages. */
+/* kind: "block", "analysis" or "cost", for messages. */
 static ga_status run_row(ga_context *context, const char *kind, const ga_block *block, const char *name,
                          const ga_block_call *call, ga_named_tensor *wanted, int64_t wanted_count,
                          ga_report *report)
@@ -347,6 +437,9 @@ static ga_status run_row(ga_context *context, const char *kind, const ga_block *
     }
     if (!call || wanted_count < 0 || (wanted_count > 0 && !wanted)) {
         GA_TRY(ga__fail(context, GA_INVALID, "%s: a call and outputs expected", name));
+    }
+    if (call->causal && !block->ops->causal) {
+        GA_TRY(ga__fail(context, GA_INVALID, "%s takes no causal mask", name));
     }
     run.working = (DLDataType){ .code = kDLFloat, .bits = call->f64 ? 64 : 32, .lanes = 1 };
     GA_TRY(set_parameters(&run));
@@ -372,5 +465,14 @@ ga_status ga_analysis_run(ga_context *context, const char *analysis, const ga_bl
                           ga_named_tensor *wanted, int64_t wanted_count, ga_report *report)
 {
     return run_row(context, "analysis", ga_analysis_find(analysis), analysis, call, wanted, wanted_count,
+                   report);
+}
+
+ga_status ga_cost_run(ga_context *context, const char *cost, const ga_block_call *call,
+                      ga_named_tensor *wanted, int64_t wanted_count, ga_report *report)
+{
+    ga_block_call wide = call ? *call : (ga_block_call)GA_BLOCK_CALL_INIT;
+    wide.f64 = true;
+    return run_row(context, "cost", ga_cost_find(cost), cost, call ? &wide : NULL, wanted, wanted_count,
                    report);
 }

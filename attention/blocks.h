@@ -48,10 +48,14 @@ typedef struct ga__block_run {
 
 typedef struct ga__block_ops {
     size_t state; /* bytes */
+    bool causal;  /* reads call->causal; a call that sets it is refused by the others */
+    /* Parameters that are not in its table are left to it: it finds them in call->parameters. */
+    bool more_parameters;
     /* Makes the outputs that are wanted, and y where grad_y is there. */
     ga_status (*forward)(ga__block_run *run);
     /* Fills the gradients that ga__block_grad gives; after forward. NULL: there are none. */
     ga_status (*backward)(ga__block_run *run);
+    const char *upstream; /* the output that grad_y belongs to; NULL = "y" */
 } ga__block_ops;
 
 /* ---- parameters ---- */
@@ -143,8 +147,13 @@ void ga__layer_norm_back(int64_t n, double inverse, const double *z, const doubl
 /* ---- the rows of the tables ---- */
 
 extern const ga_block ga__block_channel_attention, ga__block_kan, ga__block_td_norm, ga__block_multires_fuse,
-    ga__block_partition, ga__block_merge, ga__block_object_code, ga__block_norm,
+    ga__block_partition, ga__block_merge, ga__block_merge_partials, ga__block_object_code, ga__block_norm,
     ga__block_local_concentration;
 extern const ga_block ga__analysis_influence, ga__analysis_moa_plan;
+extern const ga_block ga__analysis_row_stats, ga__analysis_statistics;
+extern const ga_block ga__analysis_sinks, ga__analysis_vhd, ga__analysis_cls_streams, ga__analysis_carve,
+    ga__analysis_retrieval_score, ga__analysis_attention_influence;
+extern const ga_block ga__cost_kinetics, ga__cost_sparse_frontier, ga__cost_efficiency_length,
+    ga__cost_passes, ga__cost_variant;
 
 #endif

@@ -360,7 +360,8 @@ static ga_status check_call(const decoder *d, const ga_named_tensor *wanted, int
         if (strcmp(what, "o") != 0 && strcmp(what, "state") != 0) {
             return ga__fail(d->context, GA_INVALID, "decoding gives o and state, not '%s'", what);
         }
-        if (strcmp(what, "state") == 0 && d->how.kind == GA__DECODE_KEYS) {
+        bool has_state = d->how.kind != GA__DECODE_KEYS || run->variant->can & GA_SELECTS;
+        if (strcmp(what, "state") == 0 && !has_state) {
             return ga__fail(d->context, GA_INVALID, "%s has no state with these parameters", name);
         }
     }
@@ -374,7 +375,7 @@ static ga_status open_decoder(decoder *d, const char *variant, const ga_named_te
     GA_TRY(ga__job_measure(&d->run));
     GA_TRY(ga__job_take_tensors(&d->run, false));
     d->prompt = d->run.keys - d->run.queries;
-    if (d->run.variant->can & GA_CAN_DECODE) {
+    if (d->run.variant->can & GA_CAN_DECODE || d->run.variant->ops->decode) { /* it may say why not */
         GA_TRY(find_how(d));
     }
     GA_TRY(check_call(d, wanted, count));

@@ -17,3 +17,6 @@ include attention/draw.mk
 include attention/laplacian/laplacian.mk
 include attention/linear/linear.mk
 include attention/vision/vision.mk
+include attention/dynamic/dynamic.mk
+include attention/maps/maps.mk
+include attention/cost/cost.mk

@@ -16,6 +16,8 @@
 typedef struct ga__job ga__job;
 typedef struct ga__variant_ops ga__variant_ops;
 typedef struct ga__decode ga__decode;
+typedef struct ga__selecting ga__selecting; /* dynamic/selector.h */
+typedef struct ga__summaries ga__summaries;
 
 enum { GA__SLOTS = 24, GA__STEPS = 8, GA__GIVEN = 8 };
 
@@ -48,6 +50,9 @@ typedef enum ga__member {
     GA__GHOST_K,
     GA__GHOST_V,
     GA__HEAD_SCALE,
+    GA__COLUMN_BIAS,
+    GA__COLUMN_FACTOR,
+    GA__COLUMN_GAIN,
     GA__LOG_DECAY,
     GA__BETA,
     GA__BONUS,
@@ -55,6 +60,8 @@ typedef enum ga__member {
     GA__MEMBERS
 } ga__member;
 
+/* Takes the note of that name out of the run; NULL when there is none. */
+DLTensor *ga__note_take(ga__job *run, const char *name);
 /* Index of an input that was given; -1 when it was not. */
 int ga__slot_find(const ga__job *run, const char *name);
 /* GA_INVALID "NAME: shape (..), expected (..)" unless its axes are dims; -1 accepts any, missing leading axes are 1.
@@ -188,6 +195,11 @@ struct ga__variant_ops {
     ga_status (*backward)(ga__job *run, const ga_attention_gradients *gradients);
     /* Makes an output that only this variant has, after the forward pass. NULL: there are none. */
     ga_status (*output)(ga__job *run, const char *name, DLTensor **out);
+    /* Which keys are attended to, decided from q and k (dynamic/selector.h). Returns owned. NULL: all of the pattern. */
+    ga_status (*select)(ga__selecting *selecting, ga_selection **selection);
+    /* The ga__summary (dynamic/summaries.h) of units of the parameter "block" that select reads, which a session keeps from
+     * step to step; 0 = none. */
+    int summaries;
     /* How a call is fed one token at a time (decode.h). NULL: by the state if it carries one, else by its keys. */
     ga_status (*decode)(ga__job *run, ga__decode *how);
 };
@@ -224,8 +236,12 @@ struct ga__job {
     DLDataType working; /* f32 or f64 */
     ga__slot slots[GA__SLOTS];
     int slot_count;
-    int bound[GA__MEMBERS]; /* slot, -1 = none */
-    ga_pattern *pattern;    /* owned */
+    int bound[GA__MEMBERS];            /* slot, -1 = none */
+    ga_pattern *pattern;               /* owned */
+    ga_selection *selection;           /* owned: of variants that select */
+    double select_flops, select_bytes; /* that the choice was predicted to take */
+    ga_named_tensor note[GA__GIVEN];   /* owned: what they say beside it */
+    int note_count;
     int64_t *
         edge_order; /* owned: place in the caller's order of every entry of an explicit pattern; NULL = same */
     int64_t edge_count;

@@ -14,7 +14,12 @@ extern const ga_variant ga__full_variant, ga__window_variant, ga__neighborhood_v
     ga__gated_delta_variant, ga__lightning_variant, ga__selective_variant, ga__gated_variant,
     ga__hedgehog_variant, ga__l2vit_variant, ga__inline_variant, ga__mala_variant, ga__based_variant,
     ga__ssm_variant, ga__rat_variant, ga__p_adapter_variant, ga__region_variant, ga__object_variant,
-    ga__probe_variant, ga__titans_variant;
+    ga__probe_variant, ga__titans_variant, ga__landmark_variant, ga__vertical_slash_variant,
+    ga__flexprefill_variant, ga__snapkv_variant, ga__ada_snapkv_variant, ga__quest_variant,
+    ga__block_topk_variant, ga__hip_variant, ga__dhsa_variant, ga__split_kv_variant, ga__recycled_variant;
+
+extern const ga_variant ga__var_variant, ga__act_variant, ga__paint_variant, ga__dara_variant,
+    ga__vhr_variant, ga__head_mask_variant;
 
 static const ga_variant *const variants[] = {
     &ga__full_variant,
@@ -57,6 +62,23 @@ static const ga_variant *const variants[] = {
     &ga__rat_variant,
     &ga__p_adapter_variant,
     &ga__titans_variant,
+    &ga__landmark_variant,
+    &ga__vertical_slash_variant,
+    &ga__flexprefill_variant,
+    &ga__snapkv_variant,
+    &ga__ada_snapkv_variant,
+    &ga__quest_variant,
+    &ga__block_topk_variant,
+    &ga__split_kv_variant,
+    &ga__recycled_variant,
+    &ga__hip_variant,
+    &ga__dhsa_variant,
+    &ga__var_variant,
+    &ga__act_variant,
+    &ga__paint_variant,
+    &ga__dara_variant,
+    &ga__vhr_variant,
+    &ga__head_mask_variant,
     NULL,
 };
 
@@ -121,4 +143,27 @@ const ga__normaliser_entry *ga__normaliser_find(const char *name)
         }
     }
     return NULL;
+}
+
+ga_cab ga_variant_cab(const ga_variant *v)
+{
+    static const char *const prefixes[] = {
+        [GA_PREFIX_ROW] = "row", [GA_PREFIX_BLOCK] = "block", [GA_PREFIX_SUPPORT] = "support"
+    };
+    const ga_causality *c = &v->causality;
+    bool plain = !(v->can & GA_ALWAYS_CAUSAL) && !c->needs_causal;
+    ga_cab cab = { .self = plain && c->sets != GA_SETS_TWO,
+                   .causal_self = (v->can & (GA_CAN_CAUSAL | GA_ALWAYS_CAUSAL)) && c->sets != GA_SETS_TWO,
+                   .cross = plain && v->can & GA_CAN_CROSS && c->sets != GA_SETS_ONE };
+    if (cab.cross) {
+        cab.causal_cross = c->rows == GA_ROWS_APART     ? GA_CAB_YES
+                           : c->rows == GA_ROWS_UNKNOWN ? GA_CAB_UNKNOWN
+                                                        : GA_CAB_NO;
+        cab.cross_unit = cab.causal_cross == GA_CAB_YES ? c->apart_unit : NULL;
+    }
+    if (cab.causal_self) {
+        cab.prefix = prefixes[c->prefix];
+        cab.unit = c->prefix == GA_PREFIX_BLOCK ? c->unit : NULL;
+    }
+    return cab;
 }

@@ -165,6 +165,10 @@ void ga__job_close(ga__job *run)
     }
     ga_tensor_destroy(context, run->o);
     ga_tensor_destroy(context, run->grad_o);
+    for (int i = 0; i < run->note_count; i++) {
+        ga_tensor_destroy(context, run->note[i].tensor);
+    }
+    ga_selection_destroy(context, run->selection);
     ga_pattern_destroy(context, run->pattern);
     ga_free(context, run->edge_order);
 }
@@ -375,7 +379,11 @@ ga_status ga_attend_pattern(ga_context *context, const char *variant, const ga_a
     ga__begin(context);
     GA_TRY(ga__job_open(context, variant, call, &run));
     if (!run.pattern_row) {
-        GA_TRY(ga__fail(context, GA_INVALID, "%s has no pattern: it carries a state", variant));
+        GA_TRY(ga__fail(context, GA_INVALID,
+                        run.variant->can & GA_SELECTS
+                            ? "%s chooses its keys from q and k: graphattn select gives them as a graph"
+                            : "%s has no pattern: it carries a state",
+                        variant));
     }
     if (heads < 1 || kv_heads < 1 || heads % kv_heads != 0 || queries < 0 || keys < 0) {
         GA_TRY(ga__fail(context, GA_INVALID,

@@ -5,6 +5,9 @@
 
 #include "attention/plan.h"
 #include "lib/base/workers.h"
+#include "lib/engine/activate/activate.h"
+#include "lib/engine/isa.h"
+#include "lib/engine/rowwise/rowwise.h"
 
 void ga__step_before(ga__job *run, ga__step step)
 {
@@ -44,10 +47,15 @@ void ga__step_replace_grad(ga__job *run, const ga__step *step, DLTensor *result)
 /* Reads a row of one or two tensors and writes one of a result; all in double precision. */
 typedef void (*row_fn)(const ga__step *step, int64_t count, const double *x, const double *y, double *out);
 
+/* The same in single precision; false where the row is left to the other. */
+typedef bool (*float_fn)(ga_context *context, const ga__step *step, int64_t count, const float *x,
+                         float *out);
+
 typedef struct row_job {
     ga_context *context;
     const ga__step *step;
     row_fn body;
+    float_fn floats;             /* of rows of one tensor; NULL: none */
     const ga__view *x, *y, *out; /* y without data: none */
     int64_t next;
     int failed;
@@ -59,6 +67,10 @@ static void do_row(row_job *job, int64_t row, double *room)
 {
     const ga__view *x = job->x, *out = job->out;
     int64_t r = row % x->rows, h = row / x->rows % x->heads, b = row / x->rows / x->heads, n = x->columns;
+    if (job->floats && x->type == GA__F32 && out->type == GA__F32 &&
+        job->floats(job->context, job->step, n, ga__view_row(x, b, h, r), ga__view_row(out, b, h, r))) {
+        return;
+    }
     ga__view_load_f64(x, b, h, r, room);
     if (job->y->data) {
         ga__view_load_f64(job->y, b, h, r, room + n);
@@ -88,7 +100,7 @@ static void do_rows(void *user, int worker)
 }
 
 /* out may be x or y. */
-static ga_status map_rows(ga__job *run, const ga__step *step, row_fn body, const DLTensor *x,
+static ga_status map_rows(ga__job *run, const ga__step *step, row_fn body, float_fn floats, const DLTensor *x,
                           const DLTensor *y, DLTensor *out)
 {
     ga_status status = GA_OK;
@@ -97,7 +109,7 @@ static ga_status map_rows(ga__job *run, const ga__step *step, row_fn body, const
     GA_TRY(ga__view_of(run->context, name, x, true, &of_x));
     GA_TRY(ga__view_of(run->context, name, y, true, &of_y));
     GA_TRY(ga__view_of(run->context, name, out, true, &of_out));
-    row_job job = { run->context, step, body, &of_x, &of_y, &of_out, 0, GA_OK };
+    row_job job = { run->context, step, body, floats, &of_x, &of_y, &of_out, 0, GA_OK };
     int64_t rows = of_x.batch * of_x.heads * of_x.rows;
     ga__workers(run->context, ga__threads_for(run->context, rows / ROWS_A_CLAIM + 1), do_rows, &job);
     status = ga__noted_status(&job.failed);
@@ -108,13 +120,13 @@ done:
     return status;
 }
 
-static ga_status replace_rows(ga__job *run, ga__step *step, row_fn body)
+static ga_status replace_rows(ga__job *run, ga__step *step, row_fn body, float_fn floats)
 {
     ga_status status = GA_OK;
     DLTensor *made = NULL;
     const DLTensor *x = run->slots[step->slot].tensor;
     GA_TRY(ga__tensor_new(run, x->ndim, x->shape, &made));
-    GA_TRY(map_rows(run, step, body, x, NULL, made));
+    GA_TRY(map_rows(run, step, body, floats, x, NULL, made));
     ga__step_replace(run, step, made);
     made = NULL;
 done:
@@ -125,7 +137,7 @@ done:
 static ga_status back_rows(ga__job *run, ga__step *step, row_fn body)
 {
     DLTensor *grad = run->slots[step->slot].grad;
-    return map_rows(run, step, body, step->before_view, grad, grad);
+    return map_rows(run, step, body, NULL, step->before_view, grad, grad);
 }
 
 /* ---- l2 norm: y = x / max(|x|, 1e-12), dx = (dy - y <y, dy>) / |x| ---- */
@@ -149,6 +161,13 @@ static void normalise(const ga__step *step, int64_t count, const double *x, cons
     }
 }
 
+static bool normalise_floats(ga_context *context, const ga__step *step, int64_t count, const float *x,
+                             float *out)
+{
+    (void)step;
+    return GA__CHOOSE(context, ga__activate)->unit(x, out, count);
+}
+
 static void normalise_back(const ga__step *step, int64_t count, const double *x, const double *dy,
                            double *out)
 {
@@ -166,7 +185,7 @@ static void normalise_back(const ga__step *step, int64_t count, const double *x,
 
 static ga_status normalise_forward(ga__job *run, ga__step *step)
 {
-    return replace_rows(run, step, normalise);
+    return replace_rows(run, step, normalise, normalise_floats);
 }
 
 static ga_status normalise_backward(ga__job *run, ga__step *step)
@@ -232,6 +251,19 @@ static void feature_row(const ga__step *step, int64_t count, const double *x, co
     }
 }
 
+static bool feature_floats(ga_context *context, const ga__step *step, int64_t count, const float *x,
+                           float *out)
+{
+    const ga__activate_kernels *kernels = GA__CHOOSE(context, ga__activate);
+    switch ((ga__feature)step->kind) {
+    case GA__ELU1: kernels->elu1(x, out, count); return true;
+    case GA__SILU: kernels->silu(x, out, count); return true;
+    case GA__EXP: kernels->exponential((float)step->gain, x, out, count); return true;
+    case GA__RELU: GA__CHOOSE(context, ga__rowwise)->relu[0](count, x, out); return true;
+    default: return false;
+    }
+}
+
 static void feature_row_back(const ga__step *step, int64_t count, const double *x, const double *dy,
                              double *out)
 {
@@ -242,7 +274,7 @@ static void feature_row_back(const ga__step *step, int64_t count, const double *
 
 static ga_status feature_forward(ga__job *run, ga__step *step)
 {
-    return replace_rows(run, step, feature_row);
+    return replace_rows(run, step, feature_row, feature_floats);
 }
 
 static ga_status feature_backward(ga__job *run, ga__step *step)

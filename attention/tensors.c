@@ -22,11 +22,26 @@ static const struct {
     [GA__GHOST_K] = { offsetof(ga_attention, ghost_k), 0 },
     [GA__GHOST_V] = { offsetof(ga_attention, ghost_v), 0 },
     [GA__HEAD_SCALE] = { offsetof(ga_attention, head_scale), 0 },
+    [GA__COLUMN_BIAS] = { offsetof(ga_attention, score.column_bias), 0 },
+    [GA__COLUMN_FACTOR] = { offsetof(ga_attention, score.column_factor), 0 },
+    [GA__COLUMN_GAIN] = { offsetof(ga_attention, score.column_gain), 0 },
     [GA__LOG_DECAY] = { 0, offsetof(ga_scan, log_decay) },
     [GA__BETA] = { 0, offsetof(ga_scan, beta) },
     [GA__BONUS] = { 0, offsetof(ga_scan, bonus) },
     [GA__INITIAL_STATE] = { 0, offsetof(ga_scan, initial_state) },
 };
+
+DLTensor *ga__note_take(ga__job *run, const char *name)
+{
+    DLTensor *tensor = NULL;
+    for (int i = 0; i < run->note_count && !tensor; i++) {
+        if (strcmp(run->note[i].name, name) == 0) {
+            tensor = run->note[i].tensor;
+            run->note[i].tensor = NULL;
+        }
+    }
+    return tensor;
+}
 
 int ga__slot_find(const ga__job *run, const char *name)
 {

@@ -53,6 +53,7 @@ static char *put_value(char *to, const ga_parameter *p, const ga__value *value)
     case GA_PARAMETER_WORD:
         return to + snprintf(to, strlen(p->words[value->integer]) + 3, "\"%s\"", p->words[value->integer]);
     case GA_PARAMETER_INT_LIST: return put_list(to, value);
+    case GA_PARAMETER_TEXT: break; /* no model has one */
     }
     return to;
 }

@@ -67,35 +67,6 @@ done:
 
 /* ---- drawing ---- */
 
-/* k of 0 .. d - 1, ascending, every choice equally likely. Few: Floyd's method with a sorted list; else every one in turn
- * with the chance (still wanted) / (still left). */
-static void draw(ga__random *stream, int64_t d, int64_t k, int64_t *out)
-{
-    enum { FEW = 64 };
-    int64_t have = 0;
-    if (k > FEW) {
-        for (int64_t i = 0; have < k; i++) {
-            if ((int64_t)ga__random_below(stream, (uint64_t)(d - i)) < k - have) {
-                out[have++] = i;
-            }
-        }
-        return;
-    }
-    for (int64_t last = d - k; last < d; last++) {
-        int64_t one = (int64_t)ga__random_below(stream, (uint64_t)last + 1), at = 0;
-        while (at < have && out[at] < one) {
-            at++;
-        }
-        if (at < have && out[at] == one) { /* last itself is greater than all there are */
-            out[have++] = last;
-            continue;
-        }
-        memmove(out + at + 1, out + at, (size_t)(have - at) * sizeof *out);
-        out[at] = one;
-        have++;
-    }
-}
-
 /* The first of sources[from .. to - 1], which ascend, that is not below the node. */
 static int64_t first_from(const uint32_t *sources, int64_t from, int64_t to, uint64_t node)
 {
@@ -166,7 +137,7 @@ static ga_status draw_row(ga_context *context, ga__sampler *s, int64_t target, i
     if (k > 0 && k < others) {
         ga__random stream =
             ga__random_at(s->options.seed, GA__RANDOM_NEIGHBOURS, (uint64_t)s->epoch << 32 | (uint64_t)node);
-        draw(&stream, others, k, s->draws);
+        ga__random_choose(&stream, others, k, s->draws);
     }
     for (int64_t i = 0; i < k; i++) {
         int64_t e = from + (k < others ? s->draws[i] : i);

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "attention/linear/rows.h"
+#include "lib/engine/device/device.h"
+#include "lib/engine/scan_attention/memory.h"
 
 static const ga_parameter parameters[] = {
     { "chunk", GA_PARAMETER_INT, "16", ">= 1", "chunk length; defines the model", NULL, GA__FROM(1) },
@@ -28,6 +30,7 @@ static const ga_tensor_slot tensors[] = {
 
 typedef struct rat {
     const ga__job *run;
+    const ga__memory_kernels *kernels;
     int64_t chunk, start, length, d, e, carried, group; /* carried: finished chunks of the initial state */
     bool rope;
     double base;
@@ -46,15 +49,41 @@ static bool opens(const rat *r, int64_t t)
     return (r->start + t) % r->chunk == 0;
 }
 
-/* Pairs (c, c + d/2) turned by position times base^(-2c/d). */
-static void turn(const rat *r, int64_t position, double sign, double *x)
+/* RoPE at one position at a time, which is the same for all tokens of a chunk; d/2 numbers each. */
+typedef struct turner {
+    int64_t position; /* that cosine and sine are of; -1: none yet */
+    double *rate, *cosine, *sine;
+} turner;
+
+static int64_t pairs_of(const rat *r)
 {
-    int64_t pairs = r->rope ? r->d / 2 : 0;
+    return r->rope ? r->d / 2 : 0;
+}
+
+/* room: 2 d numbers. */
+static turner open_turner(const rat *r, double *room)
+{
+    int64_t pairs = pairs_of(r);
+    turner u = { -1, room, room + pairs, room + 2 * pairs };
     for (int64_t c = 0; c < pairs; c++) {
-        double angle = sign * (double)position * pow(r->base, -2 * (double)c / (double)r->d);
-        double a = x[c], b = x[c + pairs];
-        x[c] = a * cos(angle) - b * sin(angle);
-        x[c + pairs] = a * sin(angle) + b * cos(angle);
+        u.rate[c] = pow(r->base, -2 * (double)c / (double)r->d);
+    }
+    return u;
+}
+
+/* Pairs (c, c + d/2) turned by position times base^(-2c/d). */
+static void turn(const rat *r, turner *u, int64_t position, double sign, double *x)
+{
+    int64_t pairs = pairs_of(r);
+    for (int64_t c = 0; c < pairs && u->position != position; c++) {
+        u->cosine[c] = cos((double)position * u->rate[c]);
+        u->sine[c] = sin((double)position * u->rate[c]);
+    }
+    u->position = position;
+    for (int64_t c = 0; c < pairs; c++) {
+        double a = x[c], b = x[c + pairs], sine = sign * u->sine[c];
+        x[c] = a * u->cosine[c] - b * sine;
+        x[c + pairs] = a * sine + b * u->cosine[c];
     }
 }
 
@@ -97,34 +126,55 @@ static void scan(const rat *r, int64_t b, int64_t h, double *pairs)
     }
 }
 
-/* ends (carried + finished, d + e): turned, carried ones first; turned: all keys in place. Returns their number. */
-static int64_t collect_ends(const rat *r, int64_t b, int64_t h, double *pairs, double *ends)
+static int64_t most_ends(const rat *r)
+{
+    return r->carried + r->length / r->chunk + 2;
+}
+
+/* Chunk ends are kept as keys, turned, and behind them values: (most_ends, d), (most_ends, e); carried ones first. */
+static double *end_key(const rat *r, double *ends, int64_t i)
+{
+    return ends + i * r->d;
+}
+
+static double *end_value(const rat *r, double *ends, int64_t i)
+{
+    return ends + most_ends(r) * r->d + i * r->e;
+}
+
+static void set_end(const rat *r, double *ends, int64_t i, const double *pair)
+{
+    memcpy(end_key(r, ends, i), pair, (size_t)r->d * sizeof *ends);
+    memcpy(end_value(r, ends, i), pair + r->d, (size_t)r->e * sizeof *ends);
+}
+
+/* pairs (length, d + e): all keys are turned in place. room: d + e numbers. Returns the number of ends. */
+static int64_t collect_ends(const rat *r, turner *u, int64_t b, int64_t h, double *pairs, double *ends,
+                            double *room)
 {
     int64_t width = r->d + r->e, count = r->carried;
     for (int64_t i = 0; i < r->carried; i++) {
-        ga__view_load_f64(&r->initial, b, h, i, ends + i * width);
+        ga__view_load_f64(&r->initial, b, h, i, room);
+        set_end(r, ends, i, room);
     }
     for (int64_t t = 0; t < r->length; t++) {
-        turn(r, chunk_of(r, t), 1, pairs + t * width);
+        turn(r, u, chunk_of(r, t), 1, pairs + t * width);
         if (opens(r, t + 1)) {
-            memcpy(ends + count++ * width, pairs + t * width, (size_t)width * sizeof *ends);
+            set_end(r, ends, count++, pairs + t * width);
         }
     }
     return count;
 }
 
 /* Weights of token t on the ends of earlier chunks and, last, on itself. Returns the lse. q: turned. */
-static double weights(const rat *r, int64_t t, const double *q, const double *ends, const double *pairs,
-                      double *w)
+static double weights(const rat *r, int64_t t, const double *q, double *ends, const double *pairs, double *w)
 {
-    int64_t width = r->d + r->e, n = chunk_of(r, t);
+    int64_t n = chunk_of(r, t);
     double most = -INFINITY, sum = 0;
+    r->kernels->from_right(n, r->d, end_key(r, ends, 0), q, w);
+    r->kernels->from_right(1, r->d, pairs + t * (r->d + r->e), q, w + n);
     for (int64_t i = 0; i <= n; i++) {
-        const double *k = i < n ? ends + i * width : pairs + t * width;
-        w[i] = 0;
-        for (int64_t c = 0; c < r->d; c++) {
-            w[i] += r->run->scale * q[c] * k[c];
-        }
+        w[i] *= r->run->scale;
         most = w[i] > most || isnan(w[i]) ? w[i] : most;
     }
     for (int64_t i = 0; i <= n; i++) {
@@ -137,14 +187,13 @@ static double weights(const rat *r, int64_t t, const double *q, const double *en
     return most + log(sum);
 }
 
-static void mix(const rat *r, int64_t t, const double *w, const double *ends, const double *pairs, double *o)
+static void mix(const rat *r, int64_t t, const double *w, double *ends, const double *pairs, double *o)
 {
-    int64_t width = r->d + r->e, n = chunk_of(r, t);
+    int64_t n = chunk_of(r, t);
+    const double *own = pairs + t * (r->d + r->e) + r->d;
+    r->kernels->from_left(n, r->e, w, end_value(r, ends, 0), o);
     for (int64_t c = 0; c < r->e; c++) {
-        o[c] = 0;
-        for (int64_t i = 0; i <= n; i++) {
-            o[c] += w[i] * (i < n ? ends + i * width : pairs + t * width)[r->d + c];
-        }
+        o[c] += w[n] * own[c];
     }
 }
 
@@ -165,18 +214,16 @@ static void store_map(const rat *r, int64_t b, int64_t h, int64_t t, const doubl
     }
 }
 
-static int64_t most_ends(const rat *r)
-{
-    return r->carried + r->length / r->chunk + 2;
-}
-
-static void store_state(const rat *r, int64_t b, int64_t h, const double *ends, int64_t count,
-                        const double *last)
+/* room: d + e numbers. */
+static void store_state(const rat *r, int64_t b, int64_t h, double *ends, int64_t count, const double *last,
+                        double *room)
 {
     int64_t width = r->d + r->e;
     bool open = !opens(r, r->length);
     for (int64_t i = 0; i < count; i++) {
-        ga__view_store_f64(&r->state, b, h, i, ends + i * width);
+        memcpy(room, end_key(r, ends, i), (size_t)r->d * sizeof *room);
+        memcpy(room + r->d, end_value(r, ends, i), (size_t)r->e * sizeof *room);
+        ga__view_store_f64(&r->state, b, h, i, room);
     }
     for (int64_t c = 0; c < width; c++) {
         double carried =
@@ -190,16 +237,17 @@ static void forward_head(void *user, int64_t b, int64_t h, int64_t row, double *
     const rat *r = user;
     int64_t width = r->d + r->e;
     double *pairs = room, *ends = pairs + r->length * width, *w = ends + most_ends(r) * width;
-    double *q = w + most_ends(r), *o = q + r->d, *last = o + r->e;
+    double *q = w + most_ends(r), *o = q + r->d, *last = o + r->e, *one = last + width;
+    turner u = open_turner(r, one + width);
     (void)row;
     scan(r, b, h, pairs);
     if (r->length > 0) {
         memcpy(last, pairs + (r->length - 1) * width, (size_t)width * sizeof *last);
     }
-    int64_t count = collect_ends(r, b, h, pairs, ends);
+    int64_t count = collect_ends(r, &u, b, h, pairs, ends, one);
     for (int64_t t = 0; t < r->length; t++) {
         ga__view_load_f64(&r->q, b, h, t, q);
-        turn(r, chunk_of(r, t), 1, q);
+        turn(r, &u, chunk_of(r, t), 1, q);
         double lse = weights(r, t, q, ends, pairs, w);
         mix(r, t, w, ends, pairs, o);
         for (int64_t c = 0; c < r->e && r->output_gate.data; c++) {
@@ -216,20 +264,20 @@ static void forward_head(void *user, int64_t b, int64_t h, int64_t row, double *
         }
     }
     if (r->state.data) {
-        store_state(r, b, h, ends, count, last);
+        store_state(r, b, h, ends, count, last, one);
     }
 }
 
 /* ---- backward ---- */
 
 /* dO of token t through the output gate and the softmax into dq and d pairs (of turned keys). */
-static void back_token(const rat *r, int64_t b, int64_t h, int64_t t, const double *ends, const double *pairs,
-                       double *d_pairs, double *room)
+static void back_token(const rat *r, turner *u, int64_t b, int64_t h, int64_t t, double *ends,
+                       const double *pairs, double *d_pairs, double *room)
 {
     int64_t width = r->d + r->e, n = chunk_of(r, t);
     double *w = room, *q = w + most_ends(r), *o = q + r->d, *up = o + r->e, *dq = up + r->e, mean = 0;
     ga__view_load_f64(&r->q, b, h, t, q);
-    turn(r, chunk_of(r, t), 1, q);
+    turn(r, u, chunk_of(r, t), 1, q);
     (void)weights(r, t, q, ends, pairs, w);
     mix(r, t, w, ends, pairs, o);
     ga__view_load_f64(&r->up, b, h, t, up);
@@ -245,24 +293,25 @@ static void back_token(const rat *r, int64_t b, int64_t h, int64_t t, const doub
     }
     memset(dq, 0, (size_t)r->d * sizeof *dq);
     for (int64_t i = 0; i <= n; i++) {
-        const double *pair = i < n ? ends + i * width : pairs + t * width;
+        const double *k = i < n ? end_key(r, ends, i) : pairs + t * width;
+        const double *v = i < n ? end_value(r, ends, i) : pairs + t * width + r->d;
         int64_t token = i < n ? token_of(r, i) : t;
         double *to = token >= 0 ? d_pairs + token * width : NULL, along = 0;
         for (int64_t c = 0; c < r->e; c++) {
-            along += up[c] * pair[r->d + c];
+            along += up[c] * v[c];
             if (to) {
                 to[r->d + c] += w[i] * up[c];
             }
         }
         double ds = r->run->scale * w[i] * (along - mean);
         for (int64_t c = 0; c < r->d; c++) {
-            dq[c] += ds * pair[c];
+            dq[c] += ds * k[c];
             if (to) {
                 to[c] += ds * q[c];
             }
         }
     }
-    turn(r, chunk_of(r, t), -1, dq);
+    turn(r, u, chunk_of(r, t), -1, dq);
     if (r->dq.data) {
         ga__view_store_f64(&r->dq, b, h, t, dq);
     }
@@ -302,17 +351,19 @@ static void backward_group(void *user, int64_t b, int64_t g, int64_t row, double
     const rat *r = user;
     int64_t width = r->d + r->e;
     double *pairs = room, *d_pairs = pairs + r->length * width, *ends = d_pairs + r->length * width;
+    double *one = ends + most_ends(r) * width, *more = one + width + 2 * r->d;
+    turner u = open_turner(r, one + width);
     (void)row;
     for (int64_t h = g * r->group; h < (g + 1) * r->group; h++) {
         scan(r, b, h, pairs);
-        (void)collect_ends(r, b, h, pairs, ends);
+        (void)collect_ends(r, &u, b, h, pairs, ends, one);
         memset(d_pairs, 0, (size_t)(r->length * width) * sizeof *d_pairs);
         for (int64_t t = 0; t < r->length; t++) {
-            back_token(r, b, h, t, ends, pairs, d_pairs, ends + most_ends(r) * width);
+            back_token(r, &u, b, h, t, ends, pairs, d_pairs, more);
         }
         for (int64_t t = 0; t < r->length; t++) {
-            turn(r, chunk_of(r, t), -1, pairs + t * width);
-            turn(r, chunk_of(r, t), -1, d_pairs + t * width);
+            turn(r, &u, chunk_of(r, t), -1, pairs + t * width);
+            turn(r, &u, chunk_of(r, t), -1, d_pairs + t * width);
         }
         back_scan(r, b, h, pairs, d_pairs);
     }
@@ -330,7 +381,9 @@ static ga_status open_rat(ga__job *run, rat *r)
                 .length = run->keys,
                 .d = run->dim,
                 .e = run->dim_v,
-                .group = run->heads / ga__max(run->kv_heads, 1) };
+                .group = run->heads / ga__max(run->kv_heads, 1),
+                .kernels = GA__CHOOSE(run->context, ga__memory_kernels) };
+    GA_TRY(ga__device_refuse(run->context, "rat", "run recurrences"));
     GA_TRY(ga__view_of(run->context, "q", run->scan.q, true, &r->q));
     GA_TRY(ga__view_of(run->context, "k", run->scan.k, true, &r->k));
     GA_TRY(ga__view_of(run->context, "v", run->scan.v, true, &r->v));
@@ -346,7 +399,7 @@ done:
 static int64_t room_of(const rat *r)
 {
     int64_t width = r->d + r->e;
-    return 2 * r->length * width + most_ends(r) * (width + 1) + 4 * width;
+    return 2 * r->length * width + most_ends(r) * (width + 1) + 7 * width;
 }
 
 static ga_status forward(ga__job *run, ga__own_outputs *outputs)

@@ -7,13 +7,12 @@
 
 #include <string.h>
 
-#include "attention/linear/rows.h"
+#include "attention/linear/ssm.h"
 
-enum { FORM_S6, FORM_RG_LRU, FORM_QLSTM, FORM_REVERSED };
-static const char *const form_words[] = { [FORM_S6] = "s6",
-                                          [FORM_RG_LRU] = "rg-lru",
-                                          [FORM_QLSTM] = "qlstm",
-                                          [FORM_REVERSED] = "qlstm-reversed",
+static const char *const form_words[] = { [GA__SSM_S6] = "s6",
+                                          [GA__SSM_RG_LRU] = "rg-lru",
+                                          [GA__SSM_QLSTM] = "qlstm",
+                                          [GA__SSM_REVERSED] = "qlstm-reversed",
                                           NULL };
 
 static const ga_parameter parameters[] = {
@@ -24,8 +23,6 @@ static const ga_parameter parameters[] = {
     GA__CHUNK,
     { .name = NULL },
 };
-
-enum { DELTA, A_LOG, SKIP, LOG_A, RECURRENCE, INPUT, FORGET, OUTPUT, ALPHA, INITIAL, TENSORS };
 
 static const ga_tensor_slot tensors[] = {
     { "delta", "(B, H, N, e or 1)", "step; s6 needs it", .optional = true, .differentiable = true },
@@ -42,42 +39,22 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL },
 };
 
-typedef struct system {
-    const ga__job *run;
-    int form;
-    bool softplus;
-    double c;
-    int64_t n, e, length;
-    ga__view q, k, u, o, state, up;
-    ga__view in[TENSORS], grad[TENSORS], dq, dk, du;
-} system_of;
-
-/* Index into an axis that may be 1. */
-static int64_t shared(int64_t extent, int64_t i)
+static double a_log(const ga__ssm *s, int64_t h, int64_t c, int64_t j)
 {
-    return extent == 1 ? 0 : i;
+    const ga__view *a = &s->in[GA__SSM_A_LOG];
+    return ga__view_get(a, 0, ga__ssm_shared(a->heads, h), ga__ssm_shared(a->rows, c),
+                        ga__ssm_shared(a->columns, j));
 }
 
-static int64_t head_of(const system_of *s, const ga__view *view, int64_t h)
-{
-    return h / (s->run->heads / view->heads);
-}
-
-static double a_log(const system_of *s, int64_t h, int64_t c, int64_t j)
-{
-    const ga__view *a = &s->in[A_LOG];
-    return ga__view_get(a, 0, shared(a->heads, h), shared(a->rows, c), shared(a->columns, j));
-}
-
-static double gate(const system_of *s, int which, int64_t b, int64_t h, int64_t t, int64_t c)
+static double gate(const ga__ssm *s, int which, int64_t b, int64_t h, int64_t t, int64_t c)
 {
     const ga__view *view = &s->in[which];
-    return ga__view_get(view, b, h, t, shared(view->columns, c));
+    return ga__view_get(view, b, h, t, ga__ssm_shared(view->columns, c));
 }
 
-static double step_of(const system_of *s, int64_t b, int64_t h, int64_t t, int64_t c)
+static double step_of(const ga__ssm *s, int64_t b, int64_t h, int64_t t, int64_t c)
 {
-    double x = gate(s, DELTA, b, h, t, c);
+    double x = gate(s, GA__SSM_DELTA, b, h, t, c);
     return s->softplus ? ga__softplus(x) : x;
 }
 
@@ -86,49 +63,45 @@ typedef struct terms {
     double l, w, r;
 } terms;
 
-static terms terms_of(const system_of *s, int64_t b, int64_t h, int64_t t, int64_t c, int64_t j)
+static terms terms_of(const ga__ssm *s, int64_t b, int64_t h, int64_t t, int64_t c, int64_t j)
 {
     terms x = { 0, 0, 1 };
-    if (s->form == FORM_S6) {
+    if (s->form == GA__SSM_S6) {
         double delta = step_of(s, b, h, t, c);
         x.l = -delta * exp(a_log(s, h, c, j));
-        x.w = delta * ga__view_get(&s->k, b, head_of(s, &s->k, h), t, j);
-        x.r = ga__view_get(&s->q, b, head_of(s, &s->q, h), t, j);
+        x.w = delta * ga__view_get(&s->k, b, ga__ssm_head_of(s, &s->k, h), t, j);
+        x.r = ga__view_get(&s->q, b, ga__ssm_head_of(s, &s->q, h), t, j);
         return x;
     }
-    x.w = ga__logistic(gate(s, INPUT, b, h, t, c));
-    if (s->form == FORM_RG_LRU) {
-        x.l = -s->c * ga__softplus(ga__view_get(&s->in[LOG_A], 0, 0, h, c)) *
-              ga__logistic(gate(s, RECURRENCE, b, h, t, c));
+    x.w = ga__logistic(gate(s, GA__SSM_INPUT, b, h, t, c));
+    if (s->form == GA__SSM_RG_LRU) {
+        x.l = -s->c * ga__softplus(ga__view_get(&s->in[GA__SSM_LOG_A], 0, 0, h, c)) *
+              ga__logistic(gate(s, GA__SSM_RECURRENCE, b, h, t, c));
         x.w *= sqrt(-expm1(2 * x.l));
         return x;
     }
-    double forget = gate(s, FORGET, b, h, t, c);
-    x.r = ga__logistic(gate(s, OUTPUT, b, h, t, c));
-    x.l = s->form == FORM_QLSTM ? -ga__softplus(-forget)
-                                : -fmax(ga__view_get(&s->in[ALPHA], 0, 0, 0, h), 0) * ga__softplus(forget);
+    double forget = gate(s, GA__SSM_FORGET, b, h, t, c);
+    x.r = ga__logistic(gate(s, GA__SSM_OUTPUT, b, h, t, c));
+    x.l = s->form == GA__SSM_QLSTM
+              ? -ga__softplus(-forget)
+              : -fmax(ga__view_get(&s->in[GA__SSM_ALPHA], 0, 0, 0, h), 0) * ga__softplus(forget);
     return x;
 }
 
-static double start_of(const system_of *s, int64_t b, int64_t h, int64_t j, int64_t c)
+static double start_of(const ga__ssm *s, int64_t b, int64_t h, int64_t j, int64_t c)
 {
-    return s->in[INITIAL].data ? ga__view_get(&s->in[INITIAL], b, h, j, c) : 0;
-}
-
-static double skip_of(const system_of *s, int64_t h, int64_t c)
-{
-    return s->in[SKIP].data ? ga__view_get(&s->in[SKIP], 0, 0, h, c) : 0;
+    return s->in[GA__SSM_INITIAL].data ? ga__view_get(&s->in[GA__SSM_INITIAL], b, h, j, c) : 0;
 }
 
 /* One channel: row c of the job. */
 static void forward_channel(void *user, int64_t b, int64_t h, int64_t c, double *room)
 {
-    const system_of *s = user;
+    const ga__ssm *s = user;
     for (int64_t j = 0; j < s->n; j++) {
         room[j] = start_of(s, b, h, j, c);
     }
     for (int64_t t = 0; t < s->length; t++) {
-        double u = ga__view_get(&s->u, b, h, t, c), y = skip_of(s, h, c) * u;
+        double u = ga__view_get(&s->u, b, h, t, c), y = ga__ssm_skip_of(s, h, c) * u;
         for (int64_t j = 0; j < s->n; j++) {
             terms x = terms_of(s, b, h, t, c, j);
             room[j] = exp(x.l) * room[j] + x.w * u;
@@ -153,43 +126,44 @@ static void give(const ga__view *view, int64_t b, int64_t h, int64_t r, int64_t 
 }
 
 /* Hands the gradients of l, w and r on to what they were made of. */
-static void spread(const system_of *s, int64_t b, int64_t h, int64_t t, int64_t c, int64_t j, terms x,
-                   terms d)
+static void spread(const ga__ssm *s, int64_t b, int64_t h, int64_t t, int64_t c, int64_t j, terms x, terms d)
 {
     const ga__view *g = s->grad;
-    if (s->form == FORM_S6) {
+    if (s->form == GA__SSM_S6) {
         double a = exp(a_log(s, h, c, j)), delta = step_of(s, b, h, t, c);
-        double k = ga__view_get(&s->k, b, head_of(s, &s->k, h), t, j), slope = d.w * k - d.l * a;
-        slope *= s->softplus ? ga__logistic(gate(s, DELTA, b, h, t, c)) : 1;
-        give(&s->dq, b, head_of(s, &s->q, h), t, j, d.r);
-        give(&s->dk, b, head_of(s, &s->k, h), t, j, d.w * delta);
-        give(&g[DELTA], b, h, t, shared(s->in[DELTA].columns, c), slope);
-        give(&g[A_LOG], 0, shared(s->in[A_LOG].heads, h), shared(s->in[A_LOG].rows, c),
-             shared(s->in[A_LOG].columns, j), d.l * x.l);
+        double k = ga__view_get(&s->k, b, ga__ssm_head_of(s, &s->k, h), t, j), slope = d.w * k - d.l * a;
+        slope *= s->softplus ? ga__logistic(gate(s, GA__SSM_DELTA, b, h, t, c)) : 1;
+        give(&s->dq, b, ga__ssm_head_of(s, &s->q, h), t, j, d.r);
+        give(&s->dk, b, ga__ssm_head_of(s, &s->k, h), t, j, d.w * delta);
+        give(&g[GA__SSM_DELTA], b, h, t, ga__ssm_shared(s->in[GA__SSM_DELTA].columns, c), slope);
+        give(&g[GA__SSM_A_LOG], 0, ga__ssm_shared(s->in[GA__SSM_A_LOG].heads, h),
+             ga__ssm_shared(s->in[GA__SSM_A_LOG].rows, c), ga__ssm_shared(s->in[GA__SSM_A_LOG].columns, j),
+             d.l * x.l);
         return;
     }
-    double in = ga__logistic(gate(s, INPUT, b, h, t, c));
-    give(&g[INPUT], b, h, t, c, d.w * x.w * (1 - in));
-    if (s->form == FORM_RG_LRU) {
-        double r = ga__logistic(gate(s, RECURRENCE, b, h, t, c)), p = ga__view_get(&s->in[LOG_A], 0, 0, h, c);
+    double in = ga__logistic(gate(s, GA__SSM_INPUT, b, h, t, c));
+    give(&g[GA__SSM_INPUT], b, h, t, c, d.w * x.w * (1 - in));
+    if (s->form == GA__SSM_RG_LRU) {
+        double r = ga__logistic(gate(s, GA__SSM_RECURRENCE, b, h, t, c)),
+               p = ga__view_get(&s->in[GA__SSM_LOG_A], 0, 0, h, c);
         double m = sqrt(-expm1(2 * x.l)), dl = d.l - (m > 0 ? d.w * in * exp(2 * x.l) / m : 0);
-        give(&g[RECURRENCE], b, h, t, c, dl * x.l * (1 - r));
-        give(&g[LOG_A], 0, 0, h, c, -dl * s->c * r * ga__logistic(p));
+        give(&g[GA__SSM_RECURRENCE], b, h, t, c, dl * x.l * (1 - r));
+        give(&g[GA__SSM_LOG_A], 0, 0, h, c, -dl * s->c * r * ga__logistic(p));
         return;
     }
-    double forget = gate(s, FORGET, b, h, t, c);
-    give(&g[OUTPUT], b, h, t, c, d.r * x.r * (1 - x.r));
-    if (s->form == FORM_QLSTM) {
-        give(&g[FORGET], b, h, t, c, d.l * ga__logistic(-forget));
+    double forget = gate(s, GA__SSM_FORGET, b, h, t, c);
+    give(&g[GA__SSM_OUTPUT], b, h, t, c, d.r * x.r * (1 - x.r));
+    if (s->form == GA__SSM_QLSTM) {
+        give(&g[GA__SSM_FORGET], b, h, t, c, d.l * ga__logistic(-forget));
     } else {
-        double alpha = ga__view_get(&s->in[ALPHA], 0, 0, 0, h);
-        give(&g[FORGET], b, h, t, c, -d.l * fmax(alpha, 0) * ga__logistic(forget));
-        give(&g[ALPHA], 0, 0, 0, h, alpha > 0 ? -d.l * ga__softplus(forget) : 0);
+        double alpha = ga__view_get(&s->in[GA__SSM_ALPHA], 0, 0, 0, h);
+        give(&g[GA__SSM_FORGET], b, h, t, c, -d.l * fmax(alpha, 0) * ga__logistic(forget));
+        give(&g[GA__SSM_ALPHA], 0, 0, 0, h, alpha > 0 ? -d.l * ga__softplus(forget) : 0);
     }
 }
 
 /* states: (length + 1, n) of a channel; dh: (n). */
-static void backward_channel(const system_of *s, int64_t b, int64_t h, int64_t c, double *states, double *dh)
+static void backward_channel(const ga__ssm *s, int64_t b, int64_t h, int64_t c, double *states, double *dh)
 {
     int64_t n = s->n;
     for (int64_t j = 0; j < n; j++) {
@@ -205,7 +179,7 @@ static void backward_channel(const system_of *s, int64_t b, int64_t h, int64_t c
     }
     for (int64_t t = s->length - 1; t >= 0; t--) {
         double up = ga__view_get(&s->up, b, h, t, c), u = ga__view_get(&s->u, b, h, t, c),
-               du = skip_of(s, h, c) * up;
+               du = ga__ssm_skip_of(s, h, c) * up;
         for (int64_t j = 0; j < n; j++) {
             terms x = terms_of(s, b, h, t, c, j), d = { 0, 0, up * states[(t + 1) * n + j] };
             dh[j] += x.r * up;
@@ -216,28 +190,28 @@ static void backward_channel(const system_of *s, int64_t b, int64_t h, int64_t c
             spread(s, b, h, t, c, j, x, d);
         }
         give(&s->du, b, h, t, c, du);
-        give(&s->grad[SKIP], 0, 0, h, c, up * u);
+        give(&s->grad[GA__SSM_SKIP], 0, 0, h, c, up * u);
     }
     for (int64_t j = 0; j < n; j++) {
-        give(&s->grad[INITIAL], b, h, j, c, dh[j]);
+        give(&s->grad[GA__SSM_INITIAL], b, h, j, c, dh[j]);
     }
 }
 
-static ga_status open_system(ga__job *run, system_of *s)
+static ga_status open_system(ga__job *run, ga__ssm *s)
 {
     ga_status status = GA_OK;
     const ga__part *own = &run->own;
-    *s = (system_of){ .run = run,
-                      .form = (int)ga__part_value(own, "form")->integer,
-                      .softplus = ga__part_value(own, "delta_softplus")->integer,
-                      .c = ga__part_value(own, "c")->real,
-                      .n = run->dim,
-                      .e = run->dim_v,
-                      .length = run->keys };
+    *s = (ga__ssm){ .run = run,
+                    .form = (int)ga__part_value(own, "form")->integer,
+                    .softplus = ga__part_value(own, "delta_softplus")->integer,
+                    .c = ga__part_value(own, "c")->real,
+                    .n = run->dim,
+                    .e = run->dim_v,
+                    .length = run->keys };
     GA_TRY(ga__view_of(run->context, "q", run->scan.q, true, &s->q));
     GA_TRY(ga__view_of(run->context, "k", run->scan.k, true, &s->k));
     GA_TRY(ga__view_of(run->context, "v", run->scan.v, true, &s->u));
-    for (int i = 0; i < TENSORS; i++) {
+    for (int i = 0; i < GA__SSM_TENSORS; i++) {
         GA_TRY(ga__slot_view(run, ga__slot_find(run, tensors[i].name), &s->in[i]));
     }
 done:
@@ -247,7 +221,7 @@ done:
 static ga_status forward(ga__job *run, ga__own_outputs *outputs)
 {
     ga_status status = GA_OK;
-    system_of s;
+    ga__ssm s;
     const int64_t state[] = { run->batch, run->heads, run->dim, run->dim_v };
     GA_TRY(open_system(run, &s));
     if (outputs->want_state) {
@@ -255,7 +229,11 @@ static ga_status forward(ga__job *run, ga__own_outputs *outputs)
     }
     GA_TRY(ga__view_of(run->context, "state", outputs->state, true, &s.state));
     GA_TRY(ga__view_of(run->context, "o", run->o, true, &s.o));
-    status = ga__rows(run, run->batch, run->heads, run->dim_v, run->dim, forward_channel, &s);
+    bool done_by_scan = false;
+    GA_TRY(ga__ssm_scan(run, &s, ga__slot_find(run, "initial_state"), outputs->state, &done_by_scan));
+    if (!done_by_scan) {
+        status = ga__rows(run, run->batch, run->heads, run->dim_v, run->dim, forward_channel, &s);
+    }
 done:
     return status;
 }
@@ -264,7 +242,7 @@ done:
 static ga_status backward(ga__job *run)
 {
     ga_status status = GA_OK;
-    system_of s;
+    ga__ssm s;
     double *room = NULL;
     int64_t size = 0;
     GA_TRY(open_system(run, &s));
@@ -272,7 +250,7 @@ static ga_status backward(ga__job *run)
     GA_TRY(ga__slot_grad_zero(run, GA__Q, &s.dq));
     GA_TRY(ga__slot_grad_zero(run, GA__K, &s.dk));
     GA_TRY(ga__slot_grad_zero(run, GA__V, &s.du));
-    for (int i = 0; i < TENSORS; i++) {
+    for (int i = 0; i < GA__SSM_TENSORS; i++) {
         GA_TRY(ga__slot_grad_zero(run, ga__slot_find(run, tensors[i].name), &s.grad[i]));
     }
     if (!ga__mul(s.length + 2, ga__max(s.n, 1), &size)) {
@@ -315,10 +293,10 @@ static ga_status measure(ga__job *run)
     ga_status status = GA_OK;
     ga__view v;
     int form = (int)ga__part_value(&run->own, "form")->integer;
-    if (!run->call->v || (form == FORM_S6 && (!run->call->q || !run->call->k))) {
+    if (!run->call->v || (form == GA__SSM_S6 && (!run->call->q || !run->call->k))) {
         return ga__fail(run->context, GA_INVALID, "ssm needs v, and q and k in form s6");
     }
-    if (form != FORM_S6 && (run->call->q || run->call->k)) {
+    if (form != GA__SSM_S6 && (run->call->q || run->call->k)) {
         return ga__fail(run->context, GA_INVALID, "ssm: form %s takes neither q nor k", form_words[form]);
     }
     GA_TRY(ga__view_of(run->context, "v", run->call->v, true, &v));
@@ -327,7 +305,7 @@ static ga_status measure(ga__job *run)
     run->queries = run->keys = v.rows;
     run->dim = 1;
     run->dim_v = v.columns;
-    if (form == FORM_S6) {
+    if (form == GA__SSM_S6) {
         GA_TRY(measure_pair(run));
     }
 done:
@@ -342,11 +320,13 @@ static int64_t last_or(const ga__job *run, int slot, int back, int64_t full)
 
 static ga_status plan(ga__job *run)
 {
-    static const unsigned needs[] = { [FORM_S6] = 1u << DELTA | 1u << A_LOG,
-                                      [FORM_RG_LRU] = 1u << LOG_A | 1u << RECURRENCE | 1u << INPUT,
-                                      [FORM_QLSTM] = 1u << INPUT | 1u << FORGET | 1u << OUTPUT,
-                                      [FORM_REVERSED] =
-                                          1u << INPUT | 1u << FORGET | 1u << OUTPUT | 1u << ALPHA };
+    static const unsigned needs[] = {
+        [GA__SSM_S6] = 1u << GA__SSM_DELTA | 1u << GA__SSM_A_LOG,
+        [GA__SSM_RG_LRU] = 1u << GA__SSM_LOG_A | 1u << GA__SSM_RECURRENCE | 1u << GA__SSM_INPUT,
+        [GA__SSM_QLSTM] = 1u << GA__SSM_INPUT | 1u << GA__SSM_FORGET | 1u << GA__SSM_OUTPUT,
+        [GA__SSM_REVERSED] =
+            1u << GA__SSM_INPUT | 1u << GA__SSM_FORGET | 1u << GA__SSM_OUTPUT | 1u << GA__SSM_ALPHA
+    };
     ga_status status = GA_OK;
     int form = (int)ga__part_value(&run->own, "form")->integer, unused;
     int delta = ga__slot_find(run, "delta"), a = ga__slot_find(run, "a_log");
@@ -359,13 +339,13 @@ static ga_status plan(ga__job *run)
     const int64_t *const dims[] = { of_delta, of_a,  channel, channel,     token,
                                     token,    token, token,   &run->heads, state };
     const int counts[] = { 4, 3, 2, 2, 4, 4, 4, 4, 1, 4 };
-    for (int i = 0; i < TENSORS; i++) {
+    for (int i = 0; i < GA__SSM_TENSORS; i++) {
         bool needed = needs[form] >> i & 1, given = ga__slot_find(run, tensors[i].name) >= 0;
         if (needed && !given) {
             GA_TRY(ga__fail(run->context, GA_INVALID, "ssm: form %s needs %s", form_words[form],
                             tensors[i].name));
         }
-        if (given && !needed && i != SKIP && i != INITIAL) {
+        if (given && !needed && i != GA__SSM_SKIP && i != GA__SSM_INITIAL) {
             GA_TRY(ga__fail(run->context, GA_INVALID, "ssm: form %s takes no %s", form_words[form],
                             tensors[i].name));
         }

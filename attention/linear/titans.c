@@ -5,6 +5,7 @@
 
 #include "attention/decode.h"
 #include "attention/linear/titans.h"
+#include "lib/engine/device/device.h"
 
 static const char *const mode_words[] = { [GA__TITANS_MEMORY] = "memory",
                                           [GA__TITANS_MAC] = "mac",
@@ -148,6 +149,7 @@ static ga_status open_titans(ga__job *run, ga__titans *t)
                        .d = run->dim,
                        .e = run->dim_v,
                        .group = run->heads / ga__max(run->kv_heads, 1) };
+    GA_TRY(ga__device_refuse(run->context, "titans", "learn a memory"));
     const struct {
         const char *name;
         ga__view *view;
@@ -170,6 +172,7 @@ static ga_status open_titans(ga__job *run, ga__titans *t)
     }
     t->f = t->w1.data ? t->w1.rows : 0;
     t->persistent = t->prefix_k.data ? t->prefix_k.rows : 0;
+    t->memory.kernels = GA__CHOOSE(run->context, ga__memory_kernels);
     if (!ga__memory_size(&t->memory, t->d, t->e, t->f, t->chunk)) {
         GA_TRY(ga__fail(run->context, GA_OVERFLOW, "titans: the memory is too large"));
     }

@@ -6,17 +6,19 @@
 #define GA_ATTENTION_TITANS_H
 
 #include "attention/linear/rows.h"
+#include "lib/engine/scan_attention/memory.h"
 
 typedef struct ga__memory {
-    int64_t d, e, f; /* f = 0: linear */
-    int64_t size;    /* numbers of M */
-    int64_t chunk;   /* tokens with one frozen gradient */
-    double *m, *s;   /* borrowed: weights, momenta */
-    double *frozen;  /* borrowed: weights at the start of the chunk; m itself in chunks of one token */
-    double *room;    /* borrowed: ga__memory_room() numbers */
+    const ga__memory_kernels *kernels; /* of the context's instruction set */
+    int64_t d, e, f;                   /* f = 0: linear */
+    int64_t size;                      /* numbers of M */
+    int64_t chunk;                     /* tokens with one frozen gradient */
+    double *m, *s;                     /* borrowed: weights, momenta */
+    double *frozen; /* borrowed: weights at the start of the chunk; m itself in chunks of one token */
+    double *room;   /* borrowed: ga__memory_room() numbers */
 } ga__memory;
 
-/* False when it does not fit. */
+/* Sets all but the kernels. False when it does not fit. */
 bool ga__memory_size(ga__memory *memory, int64_t d, int64_t e, int64_t f, int64_t chunk);
 int64_t ga__memory_room(const ga__memory *memory);
 /* y (e) = M(x), x (d). */

@@ -107,25 +107,20 @@ static void run_block(const ga__titans *t, const tape *p, int64_t b, int64_t h, 
     }
 }
 
-static double inner(int64_t count, const double *a, const double *b)
+static double inner(const ga__titans *t, int64_t count, const double *a, const double *b)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++) {
-        sum += a[i] * b[i];
-    }
+    double sum;
+    t->memory.kernels->from_right(1, count, a, b, &sum);
     return sum;
 }
 
 /* w = k dS, err = k R - v, dv. */
 static void token_errors(const ga__titans *t, const tape *p, const double *r, double theta)
 {
+    t->memory.kernels->from_left(t->d, t->e, p->k, p->ds, p->w);
+    t->memory.kernels->from_left(t->d, t->e, p->k, r, p->err);
     for (int64_t c = 0; c < t->e; c++) {
-        p->w[c] = 0;
-        p->err[c] = -p->v[c];
-        for (int64_t i = 0; i < t->d; i++) {
-            p->w[c] += p->k[i] * p->ds[i * t->e + c];
-            p->err[c] += p->k[i] * r[i * t->e + c];
-        }
+        p->err[c] -= p->v[c];
         p->dv[c] = 2 * theta * p->w[c];
     }
 }
@@ -156,19 +151,19 @@ static void back_token(const ga__titans *t, const tape *p, int64_t b, int64_t h,
     ga__view_load_f64(&t->q, b, h, i, p->q);
     ga__view_load_f64(&t->up, b, h, i, p->up);
     for (int64_t j = 0; j < t->d; j++) {
-        p->dq[j] = inner(t->e, after + j * t->e, p->up);
+        p->dq[j] = inner(t, t->e, after + j * t->e, p->up);
         for (int64_t c = 0; c < t->e; c++) {
             p->dm[j * t->e + c] += p->q[j] * p->up[c];
             p->ds[j * t->e + c] += p->dm[j * t->e + c];
         }
     }
     token_errors(t, p, r, theta);
-    give_one(&t->d_theta, b, h, i, -2 * inner(t->e, p->w, p->err));
-    give_one(&t->d_eta, b, h, i, inner(p->size, p->ds, before_s));
-    give_one(&t->d_alpha, b, h, i, -inner(p->size, p->dm, before_m));
+    give_one(&t->d_theta, b, h, i, -2 * inner(t, t->e, p->w, p->err));
+    give_one(&t->d_eta, b, h, i, inner(t, p->size, p->ds, before_s));
+    give_one(&t->d_alpha, b, h, i, -inner(t, p->size, p->dm, before_m));
     for (int64_t j = 0; j < t->d; j++) {
         const double *ds = p->ds + j * t->e;
-        p->dk[j] = -2 * theta * (inner(t->e, ds, p->err) + inner(t->e, r + j * t->e, p->w));
+        p->dk[j] = -2 * theta * (inner(t, t->e, ds, p->err) + inner(t, t->e, r + j * t->e, p->w));
         for (int64_t c = 0; c < t->e; c++) {
             int64_t place = j * t->e + c;
             p->dr[place] -= p->k[j] * p->dv[c];

@@ -13,7 +13,7 @@ bool ga__add_product(int64_t *sum, int64_t a, int64_t b)
 
 bool ga__memory_size(ga__memory *memory, int64_t d, int64_t e, int64_t f, int64_t chunk)
 {
-    *memory = (ga__memory){ .d = d, .e = e, .f = f, .chunk = chunk };
+    *memory = (ga__memory){ .kernels = memory->kernels, .d = d, .e = e, .f = f, .chunk = chunk };
     if (f == 0) {
         return ga__add_product(&memory->size, d, e);
     }
@@ -26,59 +26,23 @@ int64_t ga__memory_room(const ga__memory *memory)
     return 3 * memory->f + memory->e;
 }
 
-/* y (columns) = x (rows) times the matrix. */
-static void from_left(int64_t rows, int64_t columns, const double *x, const double *matrix, double *y)
-{
-    memset(y, 0, (size_t)columns * sizeof *y);
-    for (int64_t i = 0; i < rows; i++) {
-        for (int64_t c = 0; c < columns; c++) {
-            y[c] += x[i] * matrix[i * columns + c];
-        }
-    }
-}
-
-/* y (rows) = the matrix times x (columns). */
-static void from_right(int64_t rows, int64_t columns, const double *matrix, const double *x, double *y)
-{
-    for (int64_t i = 0; i < rows; i++) {
-        y[i] = 0;
-        for (int64_t c = 0; c < columns; c++) {
-            y[i] += matrix[i * columns + c] * x[c];
-        }
-    }
-}
-
 /* h = W1 x, a = silu(h), y = W2 a. */
 static void through(const ga__memory *memory, const double *weights, const double *x, double *h, double *a,
                     double *y)
 {
-    from_right(memory->f, memory->d, weights, x, h);
+    memory->kernels->from_right(memory->f, memory->d, weights, x, h);
     for (int64_t j = 0; j < memory->f; j++) {
         a[j] = h[j] * ga__logistic(h[j]);
     }
-    from_right(memory->e, memory->f, weights + memory->f * memory->d, a, y);
+    memory->kernels->from_right(memory->e, memory->f, weights + memory->f * memory->d, a, y);
 }
 
 void ga__memory_read(const ga__memory *memory, const double *x, double *y)
 {
     if (memory->f == 0) {
-        from_left(memory->d, memory->e, x, memory->m, y);
+        memory->kernels->from_left(memory->d, memory->e, x, memory->m, y);
     } else {
         through(memory, memory->m, x, memory->room, memory->room + memory->f, y);
-    }
-}
-
-/* S <- eta S - theta a b', M <- keep M + S. */
-static void descend(int64_t rows, int64_t columns, const double *a, const double *b, const double rate[3],
-                    double *m, double *s)
-{
-    for (int64_t i = 0; i < rows; i++) {
-        double step = rate[0] * a[i];
-        for (int64_t c = 0; c < columns; c++) {
-            int64_t at = i * columns + c;
-            s[at] = rate[1] * s[at] - step * b[c];
-            m[at] = rate[2] * m[at] + s[at];
-        }
     }
 }
 
@@ -86,11 +50,11 @@ static void descend(int64_t rows, int64_t columns, const double *a, const double
 static void learn_linear(ga__memory *memory, const double *k, const double *v, const double rate[3])
 {
     double *err = memory->room;
-    from_left(memory->d, memory->e, k, memory->frozen, err);
+    memory->kernels->from_left(memory->d, memory->e, k, memory->frozen, err);
     for (int64_t c = 0; c < memory->e; c++) {
         err[c] = 2 * (err[c] - v[c]);
     }
-    descend(memory->d, memory->e, k, err, rate, memory->m, memory->s);
+    memory->kernels->descend(memory->d, memory->e, k, err, rate, memory->m, memory->s);
 }
 
 /* The gradients are err a' (e, f) and ((W2' err) * silu'(h)) k' (f, d), silu' = sigma (1 + h (1 - sigma)). */
@@ -102,13 +66,13 @@ static void learn_mlp(ga__memory *memory, const double *k, const double *v, cons
     for (int64_t c = 0; c < memory->e; c++) {
         err[c] = 2 * (err[c] - v[c]);
     }
-    from_left(memory->e, f, err, memory->frozen + first, back);
+    memory->kernels->from_left(memory->e, f, err, memory->frozen + first, back);
     for (int64_t j = 0; j < f; j++) {
         double s = ga__logistic(h[j]);
         back[j] *= s * (1 + h[j] * (1 - s));
     }
-    descend(f, memory->d, back, k, rate, memory->m, memory->s);
-    descend(memory->e, f, err, a, rate, memory->m + first, memory->s + first);
+    memory->kernels->descend(f, memory->d, back, k, rate, memory->m, memory->s);
+    memory->kernels->descend(memory->e, f, err, a, rate, memory->m + first, memory->s + first);
 }
 
 void ga__memory_learn(ga__memory *memory, int64_t place, const double *k, const double *v, double theta,

@@ -69,5 +69,6 @@ const ga_variant ga__sigmoid_variant = {
     .parameters = parameters,
     .tensors = tensors,
     .can = GA_CAN_CAUSAL | GA_CAN_CROSS | GA_CAN_GROUP | GA_CAN_BACKWARD | GA_CAN_DECODE | GA_TAKES_PATTERN,
+    .causality = { .prefix = GA_PREFIX_SUPPORT }, /* bias_mode=log_n counts the keys of the call */
     .ops = &ops,
 };

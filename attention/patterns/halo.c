@@ -478,5 +478,6 @@ const ga_variant ga__halo_variant = {
     .parameters = parameters,
     .tensors = tensors,
     .can = GA_CAN_CROSS | GA_CAN_GROUP | GA_CAN_BACKWARD | GA_TAKES_NORMALISER | GA_IS_PATTERN,
+    .causality = { .sets = GA_SETS_ONE },
     .ops = &ops,
 };

@@ -138,5 +138,6 @@ const ga_variant ga__saliency_local_variant = {
     .parameters = parameters,
     .tensors = tensors,
     .can = GA_CAN_CROSS | GA_CAN_GROUP | GA_CAN_BACKWARD,
+    .causality = { .rows = GA_ROWS_UNKNOWN, .sets = GA_SETS_TWO },
     .ops = &ops,
 };

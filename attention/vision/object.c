@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "attention/linear/rows.h"
+#include "attention/vision/object.h"
+#include "lib/engine/device/device.h"
 
 static const ga_parameter parameters[] = {
     { "sigma", GA_PARAMETER_REAL, "2", "> 0", "width of the kernel", GA__ABOVE(0) },
@@ -29,15 +31,6 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL },
 };
 
-typedef struct object {
-    const ga__job *run;
-    int64_t group;
-    double gain, width; /* width: 2 sigma^2 */
-    bool stop;
-    ga__view q, k, v, q_pos, k_pos, valid, readout; /* without data: not given */
-    ga__view o, lse, map, pointer;                  /* without data: not wanted */
-} object;
-
 static ga_status integers(ga__job *run, const char *name, int count, const int64_t *dims, ga__view *view)
 {
     ga_status status = GA_OK;
@@ -54,18 +47,19 @@ done:
     return status;
 }
 
-static ga_status open_object(ga__job *run, object *t)
+static ga_status open_object(ga__job *run, ga__object *t)
 {
     ga_status status = GA_OK;
     int readout;
     const ga__part *own = &run->own;
     double sigma = ga__part_value(own, "sigma")->real;
     const int64_t of_valid[] = { run->batch, run->keys };
-    *t = (object){ .run = run,
-                   .gain = ga__part_value(own, "gain")->real,
-                   .width = 2 * sigma * sigma,
-                   .stop = ga__part_value(own, "stop")->integer };
+    *t = (ga__object){ .run = run,
+                       .gain = ga__part_value(own, "gain")->real,
+                       .width = 2 * sigma * sigma,
+                       .stop = ga__part_value(own, "stop")->integer };
     t->group = ga__max(run->heads / ga__max(run->kv_heads, 1), 1);
+    GA_TRY(ga__device_refuse(run->context, "object", "attend to objects"));
     GA_TRY(integers(run, "q_pos", 2, (const int64_t[]){ run->queries, -1 }, &t->q_pos));
     GA_TRY(integers(run, "k_pos", 2, (const int64_t[]){ run->keys, t->q_pos.data ? t->q_pos.columns : -1 },
                     &t->k_pos));
@@ -79,7 +73,7 @@ done:
     return status;
 }
 
-static ga_status open_inputs(ga__job *run, object *t)
+static ga_status open_inputs(ga__job *run, ga__object *t)
 {
     ga_status status = GA_OK;
     GA_TRY(ga__view_of(run->context, "q", run->scan.q, true, &t->q));
@@ -89,31 +83,26 @@ done:
     return status;
 }
 
-static double kernel(const object *t, int64_t query, int64_t key)
+static double kernel(const ga__object *t, int64_t query, int64_t key)
 {
     double sum = 0;
     for (int64_t a = 0; a < t->q_pos.columns && t->q_pos.data; a++) {
         double distance = (double)ga__view_get_integer(&t->q_pos, 0, query, a) -
                           (double)ga__view_get_integer(&t->k_pos, 0, key, a);
-        sum += exp(-distance * distance / t->width);
+        sum += distance == 0 ? 1 : exp(-distance * distance / t->width);
     }
     return sum;
 }
 
-static bool is_valid(const object *t, int64_t b, int64_t key)
-{
-    return !t->valid.data || ga__view_get_integer(&t->valid, 0, b, key) != 0;
-}
-
 /* z of all keys of a row, -inf where hidden; room: a row of q and of k. */
-static void row_scores(const object *t, int64_t b, int64_t h, int64_t r, double *z, double *room)
+static void row_scores(const ga__object *t, int64_t b, int64_t h, int64_t r, double *z, double *room)
 {
     int64_t d = t->q.columns;
     double *q = room, *k = room + d;
     ga__view_load_f64(&t->q, b, h, r, q);
     for (int64_t j = 0; j < t->run->keys; j++) {
         double sum = t->gain * kernel(t, r, j);
-        if (!is_valid(t, b, j)) {
+        if (!ga__object_is_valid(t, b, j)) {
             z[j] = -INFINITY;
             continue;
         }
@@ -126,7 +115,7 @@ static void row_scores(const object *t, int64_t b, int64_t h, int64_t r, double 
 }
 
 /* Scores, with a ghost of score 0 or without, to weights; the lse. Hidden keys, z = -inf, get 0. */
-static double softmax(const object *t, int64_t b, bool ghost, double *z)
+static double softmax(const ga__object *t, int64_t b, bool ghost, double *z)
 {
     int64_t n = t->run->keys;
     double most = ghost ? 0 : -INFINITY, sum;
@@ -135,7 +124,7 @@ static double softmax(const object *t, int64_t b, bool ghost, double *z)
     }
     sum = ghost ? exp(-most) : 0;
     for (int64_t j = 0; j < n; j++) {
-        z[j] = is_valid(t, b, j) ? exp(z[j] - most) : 0;
+        z[j] = ga__object_is_valid(t, b, j) ? exp(z[j] - most) : 0;
         sum += z[j];
     }
     for (int64_t j = 0; j < n && sum != 0; j++) {
@@ -146,7 +135,7 @@ static double softmax(const object *t, int64_t b, bool ghost, double *z)
 
 static void do_row(void *user, int64_t b, int64_t h, int64_t r, double *room)
 {
-    const object *t = user;
+    const ga__object *t = user;
     int64_t n = t->run->keys, e = t->v.columns;
     double *z = room, *o = room + n, *v = o + e, *more = v + e;
     row_scores(t, b, h, r, z, more);
@@ -162,7 +151,7 @@ static void do_row(void *user, int64_t b, int64_t h, int64_t r, double *room)
     }
     memset(o, 0, (size_t)e * sizeof *o);
     for (int64_t j = 0; j < n; j++) {
-        if (!is_valid(t, b, j)) {
+        if (!ga__object_is_valid(t, b, j)) {
             continue;
         }
         ga__view_load_f64(&t->v, b, h / t->group, j, v);
@@ -181,13 +170,15 @@ static int64_t row_room(const ga__job *run)
 static ga_status forward(ga__job *run, ga__own_outputs *outputs)
 {
     ga_status status = GA_OK;
-    object t;
+    ga__object t;
     GA_TRY(open_object(run, &t));
     GA_TRY(open_inputs(run, &t));
     GA_TRY(ga__view_of(run->context, "o", run->o, true, &t.o));
     GA_TRY(ga__view_of(run->context, "lse", outputs->lse, true, &t.lse));
     GA_TRY(ga__view_of(run->context, "map", outputs->map, true, &t.map));
-    if (t.o.data || t.lse.data || t.map.data) {
+    if (ga__object_suits_tiles(&t)) {
+        GA_TRY(t.o.data || t.lse.data ? ga__object_tiles(run, &t) : GA_OK);
+    } else if (t.o.data || t.lse.data || t.map.data) {
         status = ga__rows(run, run->batch, run->heads, run->queries, row_room(run), do_row, &t);
     }
 done:
@@ -198,18 +189,18 @@ done:
 
 static void point(void *user, int64_t b, int64_t h, int64_t r, double *room)
 {
-    const object *t = user;
+    const ga__object *t = user;
     int64_t n = t->run->keys;
     double *sum = room, *z = room + n + 1, *more = z + n;
     (void)h;
     for (int64_t j = 0; j < n; j++) {
-        sum[j] = is_valid(t, b, j) ? 0 : -INFINITY;
+        sum[j] = ga__object_is_valid(t, b, j) ? 0 : -INFINITY;
     }
     for (int64_t head = 0; head < t->run->heads; head++) {
         double weight = ga__view_get(&t->readout, 0, 0, 0, head);
         row_scores(t, b, head, r, z, more);
         for (int64_t j = 0; j < n; j++) {
-            sum[j] += is_valid(t, b, j) ? weight * z[j] : 0;
+            sum[j] += ga__object_is_valid(t, b, j) ? weight * z[j] : 0;
         }
     }
     sum[n] = exp(-softmax(t, b, true, sum)); /* the stop column, of score 0 */
@@ -219,7 +210,7 @@ static void point(void *user, int64_t b, int64_t h, int64_t r, double *room)
 static ga_status make_pointer(ga__job *run, const char *name, DLTensor **out)
 {
     ga_status status = GA_OK;
-    object t;
+    ga__object t;
     const int64_t shape[] = { run->batch, run->queries, run->keys + 1 };
     GA_TRY(open_object(run, &t));
     GA_TRY(open_inputs(run, &t));
@@ -239,12 +230,12 @@ done:
 static ga_status make_valid(ga__job *run)
 {
     ga_status status = GA_OK;
-    object t = { .run = run };
+    ga__object t = { .run = run };
     int64_t *offsets = NULL, *indices = NULL, count = 0, size = 0;
     const int64_t of_valid[] = { 1, run->keys };
     GA_TRY(integers(run, "valid", 2, of_valid, &t.valid));
     for (int64_t j = 0; j < run->keys; j++) {
-        count += is_valid(&t, 0, j);
+        count += ga__object_is_valid(&t, 0, j);
     }
     if (!ga__mul(count, run->queries, &size)) {
         GA_TRY(ga__fail(run->context, GA_OVERFLOW, "object: too many pairs"));
@@ -254,7 +245,7 @@ static ga_status make_valid(ga__job *run)
     for (int64_t i = 0, at = 0; i <= run->queries; i++) {
         offsets[i] = i * count;
         for (int64_t j = 0; j < run->keys && i < run->queries; j++) {
-            if (is_valid(&t, 0, j)) {
+            if (ga__object_is_valid(&t, 0, j)) {
                 indices[at++] = j;
             }
         }
@@ -300,5 +291,6 @@ const ga_variant ga__object_variant = {
     .parameters = parameters,
     .tensors = tensors,
     .can = GA_CAN_CROSS | GA_CAN_GROUP,
+    .causality = { .rows = GA_ROWS_UNKNOWN, .sets = GA_SETS_TWO },
     .ops = &ops,
 };

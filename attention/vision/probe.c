@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "attention/linear/rows.h"
-#include "attention/vision/segments.h"
+#include "attention/vision/probe.h"
 
 static const ga_tensor_slot tensors[] = {
     { "w_v", "(Do, D)", "value projection; this or -V", .optional = true, .differentiable = true },
@@ -17,22 +17,7 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL },
 };
 
-/* Groups of tokens: batch entries or segments. */
-typedef struct probe {
-    ga_context *context;
-    int64_t groups, probes, tokens, dim, width; /* width: c */
-    double scale;
-    bool segmented;
-    ga__segments segments; /* owned */
-    int64_t *ids;          /* owned: segment of every token */
-    ga__view q, x, v, w;   /* v or w without data */
-    ga__view o, lse;       /* forward */
-    ga__view grad, dq, dx, dv, dw;
-    double *kept;  /* owned: (groups, probes): lse, delta */
-    double *along; /* owned: (groups, probes, D): u_m, with w alone */
-} probe;
-
-static void close_probe(probe *p)
+static void close_probe(ga__probe *p)
 {
     ga__segments_free(p->context, &p->segments);
     ga_free(p->context, p->ids);
@@ -40,17 +25,17 @@ static void close_probe(probe *p)
     ga_free(p->context, p->along);
 }
 
-static int64_t count_of(const probe *p, int64_t group)
+static int64_t count_of(const ga__probe *p, int64_t group)
 {
     return p->segmented ? p->segments.offsets[group + 1] - p->segments.offsets[group] : p->tokens;
 }
 
-static int64_t token_of(const probe *p, int64_t group, int64_t i)
+static int64_t token_of(const ga__probe *p, int64_t group, int64_t i)
 {
     return p->segmented ? p->segments.order[p->segments.offsets[group] + i] : i;
 }
 
-static int64_t batch_of(const probe *p, int64_t group)
+static int64_t batch_of(const ga__probe *p, int64_t group)
 {
     return p->segmented ? 0 : group;
 }
@@ -69,12 +54,12 @@ typedef struct space {
     double *q, *x, *y, *v, *o, *u, *dq, *z; /* D, D, D, c, c, D, D, tokens */
 } space;
 
-static int64_t room_of(const probe *p)
+static int64_t room_of(const ga__probe *p)
 {
     return 5 * p->dim + 2 * p->width + p->tokens;
 }
 
-static space split(const probe *p, double *room)
+static space split(const ga__probe *p, double *room)
 {
     space s = { .q = room };
     s.x = s.q + p->dim;
@@ -88,7 +73,7 @@ static space split(const probe *p, double *room)
 }
 
 /* s->q, the weights in s->z; returns the lse. */
-static double weigh(const probe *p, int64_t group, int64_t m, const space *s)
+static double weigh(const ga__probe *p, int64_t group, int64_t m, const space *s)
 {
     int64_t n = count_of(p, group), b = batch_of(p, group);
     double most = -INFINITY, sum = 0;
@@ -109,7 +94,7 @@ static double weigh(const probe *p, int64_t group, int64_t m, const space *s)
 }
 
 /* The slice of a value that probe m reads. */
-static void load_slice(const probe *p, int64_t b, int64_t token, int64_t m, double *out)
+static void load_slice(const ga__probe *p, int64_t b, int64_t token, int64_t m, double *out)
 {
     for (int64_t c = 0; c < p->width; c++) {
         out[c] = ga__view_get(&p->v, b, 0, token, m * p->width + c);
@@ -117,7 +102,7 @@ static void load_slice(const probe *p, int64_t b, int64_t token, int64_t m, doub
 }
 
 /* s->o from the weights, and s->y with W_V. */
-static void pool(const probe *p, int64_t group, int64_t m, const space *s)
+static void pool(const ga__probe *p, int64_t group, int64_t m, const space *s)
 {
     int64_t n = count_of(p, group), b = batch_of(p, group);
     memset(s->y, 0, (size_t)p->dim * sizeof *s->y);
@@ -144,7 +129,7 @@ static void pool(const probe *p, int64_t group, int64_t m, const space *s)
 
 static void forward_row(void *user, int64_t group, int64_t h, int64_t m, double *room)
 {
-    const probe *p = user;
+    const ga__probe *p = user;
     space s = split(p, room);
     double lse = weigh(p, group, m, &s);
     if (p->lse.data) {
@@ -183,7 +168,7 @@ done:
     return status;
 }
 
-static ga_status take_segments(ga__job *run, probe *p)
+static ga_status take_segments(ga__job *run, ga__probe *p)
 {
     ga_status status = GA_OK;
     ga__view view;
@@ -207,15 +192,15 @@ done:
 }
 
 /* To be closed in any case. */
-static ga_status open_probe(ga__job *run, probe *p)
+static ga_status open_probe(ga__job *run, ga__probe *p)
 {
     ga_status status = GA_OK;
-    *p = (probe){ .context = run->context,
-                  .probes = run->queries,
-                  .tokens = run->keys,
-                  .dim = run->dim,
-                  .width = run->o_dim,
-                  .scale = run->scale };
+    *p = (ga__probe){ .context = run->context,
+                      .probes = run->queries,
+                      .tokens = run->keys,
+                      .dim = run->dim,
+                      .width = run->o_dim,
+                      .scale = run->scale };
     GA_TRY(take_segments(run, p));
     p->groups = run->batch;
     GA_TRY(ga__view_of(run->context, "q", run->scan.q, true, &p->q));
@@ -230,7 +215,7 @@ done:
 static ga_status plan(ga__job *run)
 {
     ga_status status = GA_OK;
-    probe p = { .context = run->context };
+    ga__probe p = { .context = run->context };
     int w;
     GA_TRY(ga__slot_shaped(run, "w_v", 2, (const int64_t[]){ -1, run->dim }, &w));
     if ((w >= 0) == (run->call->v != NULL)) {
@@ -261,11 +246,13 @@ done:
 static ga_status forward(ga__job *run, ga__own_outputs *outputs)
 {
     ga_status status = GA_OK;
-    probe p;
+    ga__probe p;
     GA_TRY(open_probe(run, &p));
     GA_TRY(ga__view_of(run->context, "o", run->o, true, &p.o));
     GA_TRY(ga__view_of(run->context, "lse", outputs->lse, true, &p.lse));
-    status = ga__rows(run, p.groups, 1, p.probes, room_of(&p), forward_row, &p);
+    status = ga__probe_suits_tiles(run, &p)
+                 ? ga__probe_tiles(&p)
+                 : ga__rows(run, p.groups, 1, p.probes, room_of(&p), forward_row, &p);
 done:
     close_probe(&p);
     return status;
@@ -274,7 +261,7 @@ done:
 /* ---- backward ---- */
 
 /* s->u = W_m' dO_m, kept for the tokens; dW_m += dO_m y'. */
-static void project_back(const probe *p, int64_t group, int64_t m, const double *grad, double *dw,
+static void project_back(const ga__probe *p, int64_t group, int64_t m, const double *grad, double *dw,
                          const space *s)
 {
     memset(s->u, 0, (size_t)p->dim * sizeof *s->u);
@@ -289,7 +276,7 @@ static void project_back(const probe *p, int64_t group, int64_t m, const double 
 }
 
 /* d loss / d a of a token; s->x is its row. */
-static double weight_gradient(const probe *p, int64_t b, int64_t token, int64_t m, const double *u,
+static double weight_gradient(const ga__probe *p, int64_t b, int64_t token, int64_t m, const double *u,
                               const double *grad, const space *s)
 {
     if (p->w.data) {
@@ -300,7 +287,7 @@ static double weight_gradient(const probe *p, int64_t b, int64_t token, int64_t 
 }
 
 /* s->dq += what the tokens of a group give; s->z has their weights. */
-static void add_query_gradient(const probe *p, int64_t group, int64_t m, const double *grad, double delta,
+static void add_query_gradient(const ga__probe *p, int64_t group, int64_t m, const double *grad, double delta,
                                const space *s)
 {
     int64_t b = batch_of(p, group);
@@ -317,7 +304,7 @@ static void add_query_gradient(const probe *p, int64_t group, int64_t m, const d
 /* Probe m in all groups: lse and delta, u, the gradients of q and W_V. */
 static void query_back(void *user, int64_t none, int64_t h, int64_t m, double *room)
 {
-    probe *p = user;
+    ga__probe *p = user;
     space s = split(p, room);
     bool shared = p->q.batch == 1;
     double *grad = room + room_of(p), *dw = grad + p->width;
@@ -350,7 +337,7 @@ static void query_back(void *user, int64_t none, int64_t h, int64_t m, double *r
 /* A token under all probes: the gradients of its key and value. */
 static void token_back(void *user, int64_t b, int64_t h, int64_t token, double *room)
 {
-    const probe *p = user;
+    const ga__probe *p = user;
     space s = split(p, room);
     double *grad = room + room_of(p), *dx = s.y;
     int64_t group = p->segmented ? p->ids[token] : b;
@@ -379,7 +366,7 @@ static void token_back(void *user, int64_t b, int64_t h, int64_t token, double *
 static ga_status backward(ga__job *run)
 {
     ga_status status = GA_OK;
-    probe p;
+    ga__probe p;
     int64_t pairs = 0, size = 0;
     GA_TRY(open_probe(run, &p));
     GA_TRY(ga__view_of(run->context, "grad_o", run->grad_o, true, &p.grad));
@@ -387,6 +374,10 @@ static ga_status backward(ga__job *run)
     GA_TRY(ga__slot_grad_view(run, GA__K, &p.dx));
     GA_TRY(ga__slot_grad_view(run, GA__V, &p.dv));
     GA_TRY(ga__slot_grad_view(run, ga__slot_find(run, "w_v"), &p.dw));
+    if (ga__probe_suits_tiles(run, &p)) {
+        GA_TRY(ga__probe_tiles_backward(&p));
+        goto done;
+    }
     if (!ga__mul(p.groups, 2 * p.probes, &pairs) || !ga__mul(pairs, p.dim, &size)) {
         GA_TRY(ga__fail(run->context, GA_OVERFLOW, "probe: too many segments"));
     }
@@ -431,5 +422,6 @@ const ga_variant ga__probe_variant = {
     .outputs = "o, lse",
     .tensors = tensors,
     .can = GA_CAN_CROSS | GA_CAN_BACKWARD | GA_V_OPTIONAL,
+    .causality = { .sets = GA_SETS_TWO },
     .ops = &ops,
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "attention/linear/rows.h"
+#include "attention/vision/region.h"
 
 static const ga_parameter parameters[] = {
     { "shape", GA_PARAMETER_INT_LIST, NULL, "Hh,Ww", "query grid", GA__FROM(1), .required = true },
@@ -30,24 +31,18 @@ static const ga_tensor_slot tensors[] = {
     { .name = NULL },
 };
 
-typedef struct screen {
-    int64_t shape[2], side[2], count[2], low[2], tokens, sinks;
-    int64_t *starts[2]; /* owned: count[a] first rows or columns of regions */
-    double *gate;       /* owned: (tokens, low[0] * low[1]) */
-    uint8_t *kept;      /* owned: (regions, tokens) */
-    double eps;
-} screen;
-
-static void close_screen(ga_context *context, screen *s)
+static void close_screen(ga_context *context, ga__screen *s)
 {
     ga_free(context, s->starts[0]);
     ga_free(context, s->starts[1]);
+    ga_free(context, s->cell[0]);
+    ga_free(context, s->cell[1]);
     ga_free(context, s->gate);
     ga_free(context, s->kept);
 }
 
 /* Starts 0, s, 2 s, ... below L - R, then L - R. */
-static ga_status make_starts(ga_context *context, screen *s, int axis, int64_t region, int64_t stride)
+static ga_status make_starts(ga_context *context, ga__screen *s, int axis, int64_t region, int64_t stride)
 {
     ga_status status = GA_OK;
     s->side[axis] = ga__min(region, s->shape[axis]);
@@ -62,7 +57,7 @@ done:
 }
 
 /* Gates of every token on the low-resolution grid. */
-static ga_status make_gates(ga__job *run, screen *s)
+static ga_status make_gates(ga__job *run, ga__screen *s)
 {
     ga_status status = GA_OK;
     ga__view prior;
@@ -96,16 +91,33 @@ done:
     return status;
 }
 
-static double gate_at(const screen *s, int64_t token, int64_t y, int64_t x)
+static double gate_at(const ga__screen *s, int64_t token, int64_t y, int64_t x)
 {
-    int64_t row = y * s->low[0] / s->shape[0], column = x * s->low[1] / s->shape[1];
-    return s->gate[(token * s->low[0] + row) * s->low[1] + column];
+    return s->gate[(token * s->low[0] + s->cell[0][y]) * s->low[1] + s->cell[1][x]];
 }
 
-static bool keeps(const screen *s, int64_t region, int64_t token, double keep)
+/* cell[a][y] = floor(y low / shape) */
+static ga_status make_cells(ga_context *context, ga__screen *s)
+{
+    ga_status status = GA_OK;
+    for (int a = 0; a < 2; a++) {
+        GA_TRY(GA_NEW(context, s->shape[a], &s->cell[a]));
+        for (int64_t y = 0; y < s->shape[a]; y++) {
+            s->cell[a][y] = y * s->low[a] / s->shape[a];
+        }
+    }
+done:
+    return status;
+}
+
+/* Asks every cell under the region once. */
+static bool keeps(const ga__screen *s, int64_t region, int64_t token, double keep)
 {
     int64_t top = s->starts[0][region / s->count[1]], left = s->starts[1][region % s->count[1]];
     for (int64_t y = top; y < top + s->side[0]; y++) {
+        if (y > top && s->cell[0][y] == s->cell[0][y - 1]) {
+            continue;
+        }
         for (int64_t x = left; x < left + s->side[1]; x++) {
             if (gate_at(s, token, y, x) >= keep) {
                 return true;
@@ -115,7 +127,7 @@ static bool keeps(const screen *s, int64_t region, int64_t token, double keep)
     return token < s->sinks;
 }
 
-static ga_status read_sizes(ga__job *run, const ga__part *part, screen *s)
+static ga_status read_sizes(ga__job *run, const ga__part *part, ga__screen *s)
 {
     ga_status status = GA_OK;
     int64_t region[2], stride[2], shape[3];
@@ -140,17 +152,18 @@ done:
 }
 
 /* To be closed in any case. */
-static ga_status open_screen(ga__job *run, const ga__part *part, screen *s)
+static ga_status open_screen(ga__job *run, const ga__part *part, ga__screen *s)
 {
     ga_status status = GA_OK;
     int64_t size = 0;
-    *s = (screen){ .tokens = 0 };
+    *s = (ga__screen){ .tokens = 0 };
     GA_TRY(read_sizes(run, part, s));
     GA_TRY(make_gates(run, s));
     if (s->low[0] > (1 << 30) || s->low[1] > (1 << 30) || s->shape[0] > (1 << 30) ||
         s->shape[1] > (1 << 30)) {
         GA_TRY(ga__fail(run->context, GA_LIMIT, "region: at most 2^30 rows and columns"));
     }
+    GA_TRY(make_cells(run->context, s));
     if (!ga__mul(s->count[0] * s->count[1], s->tokens, &size)) {
         GA_TRY(ga__fail(run->context, GA_OVERFLOW, "region: too many regions"));
     }
@@ -163,13 +176,6 @@ done:
 }
 
 /* ---- a pixel ---- */
-
-typedef struct attend {
-    const screen *s;
-    int64_t group, own; /* own: tokens of a region */
-    double scale;
-    ga__view q, k, v, k_region, v_region, o;
-} attend;
 
 typedef struct pixel {
     double *q, *k, *z, *v, *o; /* z: of the tokens, then of the region's own */
@@ -193,7 +199,7 @@ static void add_value(const ga__view *v, int64_t b, int64_t g, int64_t row, doub
 }
 
 /* Adds the softmax output of one region to p->o. */
-static void add_region(const attend *t, int64_t b, int64_t g, int64_t region, const pixel *p)
+static void add_region(const ga__region *t, int64_t b, int64_t g, int64_t region, const pixel *p)
 {
     const uint8_t *kept = t->s->kept + region * t->s->tokens;
     int64_t tokens = t->s->tokens;
@@ -222,8 +228,8 @@ static void add_region(const attend *t, int64_t b, int64_t g, int64_t region, co
 
 static void do_pixel(void *user, int64_t b, int64_t h, int64_t r, double *room)
 {
-    const attend *t = user;
-    const screen *s = t->s;
+    const ga__region *t = user;
+    const ga__screen *s = t->s;
     int64_t y = r / s->shape[1], x = r % s->shape[1], g = h / t->group, d = t->q.columns, covering = 0;
     pixel p = { .q = room, .k = room + d, .z = room + 2 * d };
     p.v = p.z + s->tokens + t->own;
@@ -248,7 +254,7 @@ static void do_pixel(void *user, int64_t b, int64_t h, int64_t r, double *room)
     ga__view_store_f64(&t->o, b, h, r, p.o);
 }
 
-static ga_status open_own_tokens(ga__job *run, const screen *s, attend *t)
+static ga_status open_own_tokens(ga__job *run, const ga__screen *s, ga__region *t)
 {
     ga_status status = GA_OK;
     int k = ga__slot_find(run, "k_region"), v = ga__slot_find(run, "v_region");
@@ -268,11 +274,26 @@ done:
     return status;
 }
 
+/* Regions of an axis that contain a row or column. */
+static int64_t covering(const ga__screen *s, int axis, int64_t at)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < s->count[axis]; i++) {
+        count += at >= s->starts[axis][i] && at < s->starts[axis][i] + s->side[axis];
+    }
+    return count;
+}
+
+int64_t ga__region_covering(const ga__screen *s, int64_t y, int64_t x)
+{
+    return covering(s, 0, y) * covering(s, 1, x);
+}
+
 static ga_status forward(ga__job *run, ga__own_outputs *outputs)
 {
     ga_status status = GA_OK;
-    screen s;
-    attend t = { .s = &s, .scale = run->scale };
+    ga__screen s;
+    ga__region t = { .s = &s, .scale = run->scale };
     (void)outputs;
     GA_TRY(open_screen(run, &run->own, &s));
     GA_TRY(open_own_tokens(run, &s, &t));
@@ -284,6 +305,12 @@ static ga_status forward(ga__job *run, ga__own_outputs *outputs)
     GA_TRY(ga__view_of(run->context, "k", run->scan.k, true, &t.k));
     GA_TRY(ga__view_of(run->context, "v", run->scan.v, true, &t.v));
     GA_TRY(ga__view_of(run->context, "o", run->o, true, &t.o));
+    bool mixed = t.own > 0 && (t.k.type != t.k_region.type || t.v.type != t.v_region.type);
+    if (run->working.bits == 32 && !mixed && run->batch > 0 && run->heads > 0 && run->dim > 0 &&
+        run->dim_v > 0) {
+        GA_TRY(ga__region_tiles(run, &t));
+        goto done;
+    }
     int64_t room = 2 * run->dim + s.tokens + t.own + 2 * run->dim_v;
     status = ga__rows(run, run->batch, run->heads, run->queries, room, do_pixel, &t);
 done:
@@ -295,7 +322,7 @@ done:
 static ga_status make_kept(ga__job *run, const char *name, DLTensor **out)
 {
     ga_status status = GA_OK;
-    screen s;
+    ga__screen s;
     const DLDataType u8 = { .code = kDLUInt, .bits = 8, .lanes = 1 };
     (void)name;
     GA_TRY(open_screen(run, &run->own, &s));
@@ -310,14 +337,14 @@ done:
 /* ---- the pattern, for those who ask for it: the tokens that some region of the pixel keeps ---- */
 
 typedef struct lists {
-    const screen *s;
+    const ga__screen *s;
     int64_t count;
     int64_t *indices; /* NULL: only counted */
 } lists;
 
 static void list_tokens(lists *l, int64_t query)
 {
-    const screen *s = l->s;
+    const ga__screen *s = l->s;
     int64_t y = query / s->shape[1], x = query % s->shape[1];
     for (int64_t j = 0; j < s->tokens; j++) {
         bool seen = false;
@@ -336,7 +363,7 @@ static void list_tokens(lists *l, int64_t query)
 static ga_status make(ga__job *run, const ga__part *part)
 {
     ga_status status = GA_OK;
-    screen s = { .tokens = 0 };
+    ga__screen s = { .tokens = 0 };
     int64_t *offsets = NULL, *indices = NULL;
     if (ga__slot_find(run, "q") >= 0) {
         return GA_OK; /* a call computes without it */
@@ -385,5 +412,6 @@ const ga_variant ga__region_variant = {
     .parameters = parameters,
     .tensors = tensors,
     .can = GA_CAN_CROSS | GA_CAN_GROUP,
+    .causality = { .rows = GA_ROWS_UNKNOWN, .sets = GA_SETS_TWO },
     .ops = &ops,
 };
