@@ -28,8 +28,38 @@ enum {
     GA_IS_PATTERN = 512,       /* its pattern has a name for --pattern */
     GA_CARRIES_STATE = 1024,
     GA_QK_OPTIONAL = 2048, /* works without q and k in some of its forms */
-    GA_V_OPTIONAL = 4096   /* likewise without v */
+    GA_V_OPTIONAL = 4096,  /* likewise without v */
+    GA_SELECTS = 8192      /* chooses keys from q and k: ga_select */
 };
+
+/* How far a row of a causal call stays clear of what comes after it. */
+typedef enum ga_prefix {
+    GA_PREFIX_ROW, /* the first n queries with the first Nk - Nq + n keys give rows 0 .. n - 1, for every n */
+    GA_PREFIX_BLOCK,  /* likewise for n divisible by the parameter that unit names */
+    GA_PREFIX_SUPPORT /* no weight on a later key; what is chosen may depend on everything */
+} ga_prefix;
+typedef enum ga_token_sets {
+    GA_SETS_ANY,
+    GA_SETS_ONE, /* queries and keys are one set of tokens, whatever can says of their numbers */
+    GA_SETS_TWO  /* queries and keys are different tokens: no self attention */
+} ga_token_sets;
+typedef enum ga_rows_apart {
+    GA_ROWS_APART, /* not causal: a row does not depend on later queries; at multiples of apart_unit if that is set */
+    GA_ROWS_TOGETHER, /* they choose or are scaled together */
+    GA_ROWS_UNKNOWN   /* nothing is promised */
+} ga_rows_apart;
+
+/* What causality means for a variant, beside its flags. All zero, the default, is right for an operator whose every row
+ * reads its own query and the keys alone: prefix row, rows apart. A row of the registry that lets rows choose together,
+ * or pools them, says so here; tests/unit/check_cab.c proves it. */
+typedef struct ga_causality {
+    ga_prefix prefix;
+    const char *unit; /* of GA_PREFIX_BLOCK: a parameter */
+    ga_rows_apart rows;
+    const char *apart_unit; /* a parameter; NULL = every row */
+    ga_token_sets sets;
+    bool needs_causal; /* a call that does not ask for it is refused; with GA_ALWAYS_CAUSAL it need not ask */
+} ga_causality;
 
 typedef struct ga_variant {
     const char *name;
@@ -39,8 +69,19 @@ typedef struct ga_variant {
     const ga_parameter *parameters;
     const ga_tensor_slot *tensors;
     unsigned can;
+    ga_causality causality;
     const struct ga__variant_ops *ops; /* private */
 } ga_variant;
+
+/* The attention patterns of CAB for a variant: which calls it takes, and what holds for them. */
+typedef enum ga_cab_answer { GA_CAB_NO, GA_CAB_YES, GA_CAB_UNKNOWN } ga_cab_answer;
+typedef struct ga_cab {
+    bool self, causal_self, cross; /* NS, CS, NC: not causal self, causal self, not causal cross */
+    ga_cab_answer causal_cross;    /* CC: cross attention whose rows do not depend on later queries */
+    const char *prefix;            /* "row", "block", "support"; NULL without CS */
+    const char *unit, *cross_unit; /* parameters at whose multiples prefix and CC hold; NULL = every row */
+} ga_cab;
+GA_API ga_cab ga_variant_cab(const ga_variant *variant);
 
 /* The table, ended by NULL. */
 GA_API const ga_variant *const *ga_variants(void);
@@ -109,14 +150,38 @@ typedef struct ga_tile_visits {
 GA_API ga_status ga_pattern_tile_visits(ga_context *context, const ga_product_options *options,
                                         const int64_t *query_tile, const int64_t *key_tile,
                                         ga_tile_visits *visits);
+/* What one head of a pattern costs and what its heads cover together; real keys. Tiles are `tile` queries times `tile`
+ * keys. head_pairs: pairs of every head of the pattern, or NULL. */
+typedef struct ga_pattern_facts {
+    int64_t pairs;     /* visible ones */
+    int64_t reachable; /* queries x keys; causal: without keys behind the query */
+    int64_t covered;   /* visible in some head */
+    /* keys of a query */
+    int64_t empty_rows, shortest_row, longest_row;
+    /* Keys of a query that the one before does not see and an earlier one does: with none, a cache may drop what is out of
+     * sight. */
+    int64_t returning;
+    int64_t tiles, tiles_visited, tiles_full; /* visited: with a visible pair */
+} ga_pattern_facts;
+GA_API ga_status ga_pattern_measure(ga_context *context, const ga_pattern *pattern, int64_t head, bool causal,
+                                    int64_t tile, ga_pattern_facts *facts, int64_t *head_pairs);
+/* Visible pairs of the first frames * tokens queries and keys by the distance of their frames: pairs[0 .. frames - 1]. */
+GA_API ga_status ga_pattern_frames(ga_context *context, const ga_pattern *pattern, int64_t head,
+                                   int64_t frames, int64_t tokens, int64_t *pairs);
 /* Writes one head as a picture, queries down, keys across, one pixel a pair or, above `most` pixels a side, the share of
  * visible pairs as grey: PNG or SVG by the suffix of path (GA_INVALID for another). Whole or not at all. */
 GA_API ga_status ga_pattern_draw(ga_context *context, const ga_pattern *pattern, int64_t head, int64_t most,
                                  const char *path);
 
+/* Writes a matrix as a grey PNG, one pixel an element, whatever the suffix of path: of integers 0 is black and everything
+ * else white; of reals the smallest is black, the largest white, NaN black. GA_INVALID without an element, with more than
+ * two axes longer than 1, and above 1000000 pixels a side. Whole or not at all. */
+GA_API ga_status ga_matrix_draw(ga_context *context, const DLTensor *matrix, const char *path);
+
 /* ---- blocks and analyses: what stands around attention, by name ---- */
 
-/* A block of a network, or an analysis of attention maps: tensors in, tensors out. A row of one of two tables. */
+/* A block of a network, an analysis of attention maps, or a cost model: tensors in, tensors and numbers out. A row of one
+ * of three tables. */
 typedef struct ga_block {
     const char *name;
     const char *summary, *source;
@@ -130,9 +195,11 @@ typedef struct ga_block {
 /* The tables, ended by NULL. */
 GA_API const ga_block *const *ga_blocks(void);
 GA_API const ga_block *const *ga_analyses(void);
+GA_API const ga_block *const *ga_costs(void);
 /* NULL (no message) for an unknown name. */
 GA_API const ga_block *ga_block_find(const char *name);
 GA_API const ga_block *ga_analysis_find(const char *name);
+GA_API const ga_block *ga_cost_find(const char *name);
 /* True when it has gradients. */
 GA_API bool ga_block_has_gradients(const ga_block *block);
 
@@ -144,10 +211,11 @@ typedef struct ga_block_call {
     int64_t tensor_count;
     const DLTensor *grad_y; /* in the shape of y; NULL = forward only */
     bool f64;               /* compute in double precision */
+    bool causal;            /* of analyses that know it: query r of Nq sees keys up to r + Nk - Nq only */
 } ga_block_call;
 #define GA_BLOCK_CALL_INIT \
     { \
-        NULL, 0, NULL, 0, NULL, false \
+        NULL, 0, NULL, 0, NULL, false, false \
     }
 
 /* Computes the outputs whose names stand in wanted: each member's tensor pointer is set to a tensor returned owned (f32,
@@ -173,6 +241,12 @@ typedef struct ga_report {
 /* Likewise; report (may be NULL) gets the numbers of the analysis. */
 GA_API ga_status ga_analysis_run(ga_context *context, const char *analysis, const ga_block_call *call,
                                  ga_named_tensor *wanted, int64_t wanted_count, ga_report *report);
+
+/* The same for what something costs: every output is a number, a row of the report under its name, and a tensor (f64, or
+ * i64 where it counts) without axes when it is wanted. "variant" takes the parameters of the variant beside its own, and
+ * measures this machine unless it is told its speeds. */
+GA_API ga_status ga_cost_run(ga_context *context, const char *cost, const ga_block_call *call,
+                             ga_named_tensor *wanted, int64_t wanted_count, ga_report *report);
 
 #ifdef __cplusplus
 }

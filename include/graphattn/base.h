@@ -35,7 +35,8 @@ typedef enum ga_status {
     GA_INFEASIBLE,  /* no object with the wanted properties exists */
     GA_UNSUPPORTED, /* a known thing that this build or this machine cannot do */
     GA_CANCELLED,   /* the cancel callback said stop */
-    GA_INTERNAL     /* a broken invariant: our bug */
+    GA_INTERNAL,    /* a broken invariant: our bug */
+    GA_DEVICE_FAILED /* a call to a device failed, or the device can no longer be used; the message has its words */
 } ga_status;
 
 /* A short English name of a status ("out of memory"); never NULL. */
@@ -55,6 +56,10 @@ GA_API void ga_context_destroy(ga_context *context);
 
 /* Text of the last failure in this context; "" when there was none. Valid until the next call with it. */
 GA_API const char *ga_context_error(const ga_context *context);
+
+/* Keeps the text as the context's error in place of an earlier one and returns status; GA_OK: forgets the earlier one. For
+ * libraries that extend this one. */
+GA_API ga_status ga_context_fail(ga_context *context, ga_status status, const char *text);
 
 /* Number of threads for later calls, >= 1; 0 means all cores. More than ga_context_max_threads() is capped with
  * a note; where threads cannot be created fewer are used, also with a note. Results never depend on it. */

@@ -16,8 +16,9 @@ typedef enum ga_parameter_type {
     GA_PARAMETER_BOOL, /* 0, 1, false, true */
     GA_PARAMETER_INT,
     GA_PARAMETER_REAL,
-    GA_PARAMETER_WORD,    /* one of words */
-    GA_PARAMETER_INT_LIST /* joined by commas, inside a pattern string by x */
+    GA_PARAMETER_WORD,     /* one of words */
+    GA_PARAMETER_INT_LIST, /* joined by commas, inside a pattern string by x */
+    GA_PARAMETER_TEXT      /* not empty */
 } ga_parameter_type;
 
 typedef struct ga_parameter {

@@ -121,6 +121,33 @@ GA_API ga_status ga_pattern_blocks(ga_context *context, int64_t heads, int64_t q
 GA_API ga_status ga_pattern_csr(ga_context *context, int64_t queries, int64_t keys, const int64_t *offsets,
                                 const int64_t *indices, bool causal, bool merge, ga_pattern **pattern);
 
+/* Which keys a selector chose, for every batch entry and head: lists of units, each shared by a block of queries, and
+ * what every query sees beside them. Key j is visible to query i, at position p = i + keys - queries, when it is not
+ * causal or j <= p, and any of these holds: it lies in a unit of the query's list; p - j is among the diagonals;
+ * j < sinks; causal and j > p - window; i < dense_rows; j >= open_from. */
+typedef struct ga_selection {
+    int64_t batch, heads; /* of lists: 1, the key/value heads or the query heads, */
+    int64_t query_heads;  /* of which list head h serves query_heads / heads */
+    int64_t queries, keys;
+    bool causal;
+    int64_t block_query,
+        first_block;      /* queries of a list, of the first one (blocks may be counted by position) */
+    int64_t lists;        /* of a head */
+    int64_t unit, origin; /* unit u holds keys origin + u * unit and the unit - 1 behind it, below keys */
+    int64_t *offsets;     /* (batch * heads * lists + 1): list l of head h of entry b is number */
+    int32_t *units;       /* (b * heads + h) * lists + l; ascending, none twice */
+    int64_t *diagonal_offsets;                    /* (batch * heads + 1); NULL = none */
+    int32_t *diagonals;                           /* ascending, none twice; only where causal */
+    int64_t sinks, window, dense_rows, open_from; /* 0, 0, 0, keys = nothing of the kind */
+} ga_selection;
+
+/* Accepts NULL. */
+GA_API void ga_selection_destroy(ga_context *context, ga_selection *selection);
+/* One batch entry as a pattern of as many heads as the selection has query heads, or one. The selection is borrowed and
+ * must stay until the pattern is destroyed. Returns owned. GA_INVALID names the list that is not as described above. */
+GA_API ga_status ga_pattern_selected(ga_context *context, const ga_selection *selection, int64_t entry,
+                                     ga_pattern **pattern);
+
 /* Accepts NULL. */
 GA_API void ga_pattern_destroy(ga_context *context, ga_pattern *pattern);
 
@@ -148,7 +175,8 @@ GA_API ga_status ga_pattern_transpose(ga_context *context, const ga_pattern *pat
 
 /* ---- scores and normalisers ---- */
 
-/* s = cap(scale <q_i, k_j>) + bias, cap(x) = softcap tanh(x / softcap). Pointers may be NULL. Borrowed. */
+/* s = x + gain_j |x| + bias, x = factor_j cap(scale <q_i, k_j>), cap(x) = softcap tanh(x / softcap). Pointers may be NULL.
+ * Borrowed. */
 typedef struct ga_score {
     double scale;
     double softcap;        /* 0 = off */
@@ -156,10 +184,15 @@ typedef struct ga_score {
     const DLTensor *table; /* (H|1, cells ...): relative bias of product patterns (attention-static 0.7) */
     const DLTensor *edge_bias; /* (E) or (H, E): explicit patterns, in the order of their indices */
     const DLTensor *slopes;    /* (H): minus slope * |i + keys - queries - j| */
+    /* Terms of a key, (B|1, H|1, keys); ghosts and extra keys have none. Edge kernels do not know them. */
+    const DLTensor *column_bias;   /* added */
+    const DLTensor *column_factor; /* factor_j; 1 without it */
+    const DLTensor *column_gain;   /* gain_j of the queries from gain_from on; it has no gradient */
+    int64_t gain_from;
 } ga_score;
 #define GA_SCORE_INIT \
     { \
-        1, 0, NULL, NULL, NULL, NULL \
+        1, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0 \
     }
 
 /* How the scores s_j of a row become weights w_j (composed.md; n = visible keys of the row). */
@@ -221,6 +254,8 @@ typedef struct ga_post {
      * classes: one pass, values accumulated by class. */
     const int32_t *classes; /* (keys), borrowed */
     int64_t class_count;    /* at most 8 */
+    /* From the labels of a batch entry, a head, to those of the next; 0 = the same for all. */
+    int64_t class_stride_batch, class_stride_head;
     void (*factors)(void *user, int64_t batch, int64_t head, int64_t query, const double *mass,
                     double *factors);
     /* ROW: gets the finished weights of one row, keys ascending, and changes them in place. */
@@ -279,6 +314,7 @@ typedef struct ga_attention_gradients {
     DLTensor *eta_logits;                        /* (B, H, queries) */
     DLTensor *k_extra, *v_extra, *ghost_k, *ghost_v;
     DLTensor *head_scale;
+    DLTensor *column_bias, *column_factor; /* shapes of the inputs */
 } ga_attention_gradients;
 GA_API ga_status ga_attention_backward(ga_context *context, const ga_attention *problem, ga_family family,
                                        const ga_attention_gradients *gradients, ga_family *used);
@@ -440,6 +476,12 @@ GA_API ga_status ga_scan_backward(ga_context *context, const ga_scan *problem,
 /* Joins results over disjoint key sets: o_a, o_b (..., e), lse_a, lse_b (...); o and lse may be the inputs. */
 GA_API ga_status ga_merge(ga_context *context, const DLTensor *o_a, const DLTensor *lse_a,
                           const DLTensor *o_b, const DLTensor *lse_b, DLTensor *o, DLTensor *lse);
+
+/* The same for P results at once, stacked on a first axis: parts_o (P, ..., e), parts_lse (P, ...), o (..., e), lse (...),
+ * any number of axes in C order; lse may be NULL. A part whose lse is -inf saw no key. Joining in groups gives the same up
+ * to rounding: workers that hold different keys may each join what they have, and somebody their results. */
+GA_API ga_status ga_merge_parts(ga_context *context, const DLTensor *parts_o, const DLTensor *parts_lse,
+                                DLTensor *o, DLTensor *lse);
 
 /* The k largest of the last axis, indices i32 ascending, -1 (and -inf) behind the last; ties: lower index; NaN is never
  * taken. count (all but the last axis, i64) limits a row to its first entries; NULL = all. values may be NULL. */

@@ -7,6 +7,7 @@
 #define GRAPHATTN_GRAPH_H
 
 #include <graphattn/base.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,7 +31,13 @@ typedef enum ga_format {
     GA_FORMAT_MTX,      /* Matrix Market coordinate */
     GA_FORMAT_METIS,    /* METIS .graph: undirected by definition, both directions are read */
     GA_FORMAT_SG,       /* GAP serialised graph: int32 ids, int64 offsets */
-    GA_FORMAT_GAB       /* our binary file, mapped into memory */
+    GA_FORMAT_GAB,      /* our binary file, mapped into memory */
+    GA_FORMAT_GRAPHML,  /* these by way of ga_context_set_foreign_formats: */
+    GA_FORMAT_GML,
+    GA_FORMAT_PAJEK,
+    GA_FORMAT_NCOL, /* reading: only by name or suffix, they look like edge lists */
+    GA_FORMAT_LGL,
+    GA_FORMAT_LEDA /* writing alone */
 } ga_format;
 GA_API const char *ga_format_name(ga_format format);
 /* GA_INVALID (no message) for an unknown name. */
@@ -94,6 +101,35 @@ GA_API ga_status ga_graph_write(ga_context *context, const ga_graph *graph, cons
 GA_API ga_status ga_graph_from_edges(ga_context *context, int64_t nodes, int64_t edges,
                                      const uint32_t *sources, const uint32_t *targets, const uint64_t *ids,
                                      ga_loops loops, ga_multi multi, ga_graph **graph);
+
+/* The same with a weight for every edge, kept, or added up where edges are collapsed; weights NULL: none. undirected:
+ * every edge goes both ways, loops once. */
+GA_API ga_status ga_graph_from_weighted_edges(ga_context *context, int64_t nodes, int64_t edges,
+                                              const uint32_t *sources, const uint32_t *targets,
+                                              const float *weights, bool undirected, const uint64_t *ids,
+                                              ga_loops loops, ga_multi multi, ga_graph **graph);
+
+/* What a reader of a foreign format found; arrays are made by ga_alloc and taken over. */
+typedef struct ga_foreign_graph {
+    int64_t nodes, edges;
+    uint32_t *sources, *targets; /* edges, in any order, loops and repetitions as they stand */
+    float *weights;              /* edges, or NULL */
+    uint64_t *ids;               /* nodes, ascending, or NULL for 0 .. nodes - 1 */
+    bool undirected;             /* every edge stands for both directions */
+    char message[512];           /* why it failed, without the file's name; after success a note, or "" */
+} ga_foreign_graph;
+/* Readers and writers of the formats of another library, as libgraphattn-igraph has them. in and out are streams that
+ * decompress and compress; in ends early when reading fails or is cancelled, which then is what went wrong. The reader
+ * may heed max_nodes, and weights that nobody wants need not be made; all other options are seen to behind it. message
+ * has room for 512 bytes: why it failed, or after success a note, or "" as it came. */
+typedef struct ga_foreign_formats {
+    ga_status (*read)(ga_context *context, FILE *in, ga_format format, const ga_read_options *options,
+                      ga_foreign_graph *graph);
+    ga_status (*write)(ga_context *context, FILE *out, ga_format format, const ga_graph *graph,
+                       char *message);
+} ga_foreign_formats;
+/* Lets this context read and write foreign formats by ga_graph_read and ga_graph_write. Borrowed; NULL = none. */
+GA_API void ga_context_set_foreign_formats(ga_context *context, const ga_foreign_formats *formats);
 
 /* Accepts NULL. */
 GA_API void ga_graph_destroy(ga_context *context, ga_graph *graph);
