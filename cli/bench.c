@@ -9,10 +9,10 @@
 #include "lib/engine/isa.h"
 #include "lib/engine/view.h"
 
-static const char *const task_words[] = { "all",  "limits", "attention", "attention-backward",
-                                          "bf16", "spmm",   "graph",     "graph-backward",
-                                          "scan", "gemm",   "crossover", "variants",
-                                          NULL };
+static const char *const task_words[] = { "all",      "limits", "attention", "attention-backward",
+                                          "bf16",     "spmm",   "graph",     "graph-backward",
+                                          "scan",     "gemm",   "crossover", "growth",
+                                          "variants", "select", NULL };
 static const char *const family_words[] = { "static", NULL };
 
 static const option rows[] = {
@@ -21,8 +21,9 @@ static const option rows[] = {
     { "graph", 0, OPTION_TEXT, AT(bench_graph), "FILE",
       .help = "graph of the sparse tasks (default: an R-MAT graph of 262144 nodes, 4000000 edges)" },
     { "n", 0, OPTION_INTEGER, AT(bench_tokens), "N",
-      .help = "tokens of the dense tasks (default: 4096; of scan: 16 times as many)", .low = 1,
-      .high = 1 << 24 },
+      .help = "tokens of the dense tasks (default: 4096; of scan: up to 16 times, of growth: up to "
+              "256 times as many)",
+      .low = 1, .high = 1 << 24 },
     { "heads", 0, OPTION_INTEGER, AT(bench_heads), "H", .help = "attention heads (default: 8)", .low = 1,
       .high = 1024 },
     { "dim", 0, OPTION_INTEGER, AT(bench_dim), "D", .help = "width of a head (default: 64)", .low = 1,
@@ -31,6 +32,8 @@ static const option rows[] = {
       .high = 1 << 24 },
     { "family", 0, OPTION_WORD, AT(family), .help = "of variants: which ones (default: static)",
       .words = family_words },
+    { "keys", 0, OPTION_INTEGER, AT(bench_keys), "N",
+      .help = "of select: tokens in the cache (default: 131072)", .low = 1, .high = 1 << 24 },
     { "reps", 0, OPTION_INTEGER, AT(bench_reps), "R",
       .help = "runs of each line; the best counts (default: 5)", .low = 1, .high = 1000 },
     { 0 }
@@ -56,6 +59,7 @@ static int take_operand(session *s)
 int bench_check(session *s)
 {
     int bad = take_operand(s);
+    bad = bad ? bad : check_backend(s);
     if (bad) {
         return bad;
     }
@@ -237,14 +241,21 @@ static ga_status run_tasks(bench *b)
 
 ga_status bench_run(session *s)
 {
+    static const struct {
+        const char *name;
+        ga_status (*run)(session *s);
+    } tables[] = { { "crossover", bench_crossover },
+                   { "growth", bench_growth },
+                   { "variants", bench_variants },
+                   { "select", bench_select } };
     ga_status status = GA_OK;
     bench b = { .s = s };
     const char *at = NULL;
-    if (!s->is.limits && strcmp(task_words[s->is.task], "crossover") == 0) {
-        return bench_crossover(s);
-    }
-    if (!s->is.limits && strcmp(task_words[s->is.task], "variants") == 0) {
-        return bench_variants(s);
+    GA_TRY(set_backend(s));
+    for (size_t i = 0; !s->is.limits && i < sizeof tables / sizeof *tables; i++) {
+        if (strcmp(task_words[s->is.task], tables[i].name) == 0) {
+            return tables[i].run(s);
+        }
     }
     GA_TRY(place(s, s->is.output, &at));
     GA_TRY(ga__output_open(s->context, at, false, &b.output));

@@ -36,8 +36,10 @@ ga_status bench_spmm(bench *b);
 ga_status bench_graph(bench *b);
 ga_status bench_graph_backward(bench *b);
 
-/* A command's run of its own (bench_crossover.c, bench_variants.c). */
+/* A command's run of its own (bench_crossover.c, bench_growth.c, bench_select.c, bench_variants.c). */
 ga_status bench_crossover(session *s);
+ga_status bench_growth(session *s);
+ga_status bench_select(session *s);
 ga_status bench_variants(session *s);
 
 #endif

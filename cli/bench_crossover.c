@@ -4,43 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench.h"
+#include "cli/bench_call.h"
 
-enum { LENGTHS = 24, SHORTEST = 64, TENSORS = 3, OWN = 4 };
-
-static const DLDataType f32 = { kDLFloat, 32, 1 };
-
-/* What a variant needs beside q, k and v: numbers between low and high, (1, H, N) or, with a width, (1, H, N, width);
- * width -1: D; tokens false: (H, 1, 1) instead. */
-typedef struct need {
-    const char *name;
-    int width; /* 0: none */
-    bool whole;
-    float low, high;
-} need;
-
-static const struct {
-    const char *variant;
-    need needs[TENSORS];
-} all_needs[] = {
-    { "gla", { { "log_decay", 1, false, -1, 0 } } },
-    { "delta", { { "beta", 0, false, 0, 1 } } },
-    { "gated-delta", { { "beta", 0, false, 0, 1 }, { "log_decay", 1, false, -1, 0 } } },
-    { "norm-attention", { { "eta_logits", 0, false, -1, 1 } } },
-    { "rat", { { "gate", -1, false, -2, 2 } } },
-    { "ssm", { { "delta", 1, false, 0.1f, 1 }, { "a_log", 1, true, -1, 1 } } },
-    { "titans",
-      { { "theta", 0, false, 0, 1e-3f }, { "eta", 0, false, 0, 0.5f }, { "alpha", 0, false, 0, 0.1f } } },
-};
-
-/* A call of a variant of so many tokens. */
-typedef struct call {
-    const char *variant;
-    ga_attend_call call;
-    ga_named_tensor tensors[TENSORS];
-    ga_named_text texts[1];
-    DLTensor *own[3]; /* q, k, v */
-} call;
+enum { LENGTHS = 24, SHORTEST = 64 };
 
 /* Seconds of a variant at every length. */
 typedef struct curve {
@@ -54,91 +20,23 @@ typedef struct crossover {
     curve softmax;
 } crossover;
 
-static void close_call(session *s, call *c)
-{
-    for (int i = 0; i < 3; i++) {
-        ga_tensor_destroy(s->context, c->own[i]);
-    }
-    for (int64_t i = 0; i < c->call.tensor_count; i++) {
-        ga_tensor_destroy(s->context, c->tensors[i].tensor);
-    }
-}
-
-/* Numbers of bench_tensor, moved to low .. high. */
-static ga_status add_tensor(crossover *x, call *c, const need *n, int64_t tokens)
-{
-    ga_status status = GA_OK;
-    const settings *is = &x->b.s->is;
-    int64_t width = n->width < 0 ? is->bench_dim : n->width;
-    const int64_t whole[] = { is->bench_heads, 1, 1 }, shape[] = { 1, is->bench_heads, tokens, width };
-    DLTensor *t = NULL;
-    int axes = n->whole || width == 0 ? 3 : 4;
-    GA_TRY(bench_tensor(&x->b, f32, axes, n->whole ? whole : shape, &t));
-    c->tensors[c->call.tensor_count++] = (ga_named_tensor){ n->name, t };
-    int64_t count = is->bench_heads * (n->whole ? 1 : tokens * ga__max(width, 1));
-    for (int64_t i = 0; i < count; i++) {
-        float *at = (float *)t->data + i;
-        *at = n->low + (n->high - n->low) * (0.5f + 0.5f * *at);
-    }
-done:
-    return status;
-}
-
-static ga_status open_call(crossover *x, const char *variant, int64_t tokens, call *c)
-{
-    ga_status status = GA_OK;
-    const settings *is = &x->b.s->is;
-    const int64_t shape[] = { 1, is->bench_heads, tokens, is->bench_dim };
-    *c = (call){ .variant = variant, .call = GA_ATTEND_CALL_INIT };
-    for (int i = 0; i < 3; i++) {
-        GA_TRY(bench_tensor(&x->b, f32, 4, shape, &c->own[i]));
-    }
-    for (size_t v = 0; v < sizeof all_needs / sizeof *all_needs; v++) {
-        for (int i = 0; strcmp(all_needs[v].variant, variant) == 0 && i < TENSORS; i++) {
-            if (all_needs[v].needs[i].name) {
-                GA_TRY(add_tensor(x, c, &all_needs[v].needs[i], tokens));
-            }
-        }
-    }
-    if (strstr(variant, "delta")) { /* keys of any length make it explode */
-        c->texts[0] = (ga_named_text){ "normalise_qk", "1" };
-        c->call.parameters = c->texts;
-        c->call.parameter_count = 1;
-    }
-    c->call.q = c->own[0];
-    c->call.k = c->own[1];
-    c->call.v = c->own[2];
-    c->call.tensors = c->tensors;
-    c->call.causal = true;
-done:
-    return status;
-}
-
-static ga_status run_call(session *s, const call *c)
-{
-    ga_named_tensor wanted = { "o", NULL };
-    ga_status status = ga_attend(s->context, c->variant, &c->call, &wanted, 1);
-    ga_tensor_destroy(s->context, wanted.tensor);
-    return status;
-}
-
 /* The best of --reps runs, after one that is not counted. */
 static ga_status time_call(crossover *x, const char *variant, int64_t tokens, double *best)
 {
     ga_status status = GA_OK;
     session *s = x->b.s;
-    call c = { .variant = variant };
-    GA_TRY(open_call(x, variant, tokens, &c));
-    GA_TRY(run_call(s, &c));
+    bench_call c = { .variant = variant };
+    GA_TRY(bench_call_open(&x->b, variant, s->is.bench_heads, tokens, &c));
+    GA_TRY(bench_call_run(&x->b, &c, NULL));
     *best = INFINITY;
     for (int64_t i = 0; i < s->is.bench_reps; i++) {
         double start = ga__now();
-        GA_TRY(run_call(s, &c));
+        GA_TRY(bench_call_run(&x->b, &c, NULL));
         *best = fmin(*best, ga__now() - start);
         GA_TRY(ga__check(s->context));
     }
 done:
-    close_call(s, &c);
+    bench_call_close(&x->b, &c);
     return status;
 }
 
@@ -207,7 +105,7 @@ static ga_status run_variants(crossover *x)
     GA_TRY(time_curve(x, "full", &x->softmax));
     for (const ga_variant *const *v = ga_variants(); *v; v++) {
         curve a;
-        if ((*v)->can & GA_CARRIES_STATE && strcmp((*v)->family, "linear") == 0) {
+        if (bench_carries_state(*v)) {
             GA_TRY(time_curve(x, (*v)->name, &a));
             GA_TRY(print_curve(x, (*v)->name, &a));
         }

@@ -134,7 +134,7 @@ ga_status bench_bf16(bench *b)
 /* ---- recurrences ---- */
 
 typedef struct scan_job {
-    DLTensor *q, *k, *v, *o;
+    DLTensor *q, *k, *v, *o, *decay, *beta;
     ga_scan problem;
 } scan_job;
 
@@ -144,41 +144,86 @@ static ga_status scan_forward(bench *b, void *user)
     return ga_scan_forward(b->s->context, &job->problem, job->o, NULL);
 }
 
-/* The state is updated and read: 4 D^2 operations a token and head. */
-static ga_status time_scan(bench *b, int64_t tokens)
+/* What a state goes through beside its update. Operations a token and head, in D^2: update and read 4, and what the delta
+ * rule reads first 2. */
+static const struct {
+    const char *task, *detail;
+    int64_t decays; /* columns of the decay: none, one number, D = -1 */
+    bool delta;
+    double work;
+} scan_kinds[] = { { "scan", "recurrence", 0, false, 4 },
+                   { "scan-token", "recurrence, a decay a token", 1, false, 4 },
+                   { "scan-channel", "recurrence, a decay a channel", -1, false, 4 },
+                   { "scan-delta", "delta rule", 0, true, 6 } };
+
+static ga_status scan_make(bench *b, int kind, const int64_t shape[4], scan_job *job)
+{
+    ga_status status = GA_OK;
+    int64_t width = scan_kinds[kind].decays < 0 ? shape[3] : scan_kinds[kind].decays;
+    const int64_t decays[] = { 1, shape[1], shape[2], width };
+    job->problem = (ga_scan)GA_SCAN_INIT;
+    GA_TRY(bench_tensor(b, f32, 4, shape, &job->q));
+    GA_TRY(bench_tensor(b, f32, 4, shape, &job->k));
+    GA_TRY(bench_tensor(b, f32, 4, shape, &job->v));
+    GA_TRY(bench_tensor(b, f32, 4, shape, &job->o));
+    if (width > 0) {
+        GA_TRY(bench_tensor(b, f32, 4, decays, &job->decay));
+    }
+    for (int64_t i = 0; i < shape[1] * shape[2] * width; i++) {
+        float *at = (float *)job->decay->data + i;
+        *at = 0.1f * (*at - 1); /* -0.2 .. 0 */
+    }
+    if (scan_kinds[kind].delta) { /* steps that shrink the state at most: |k|^2 <= D */
+        GA_TRY(bench_tensor(b, f32, 3, shape, &job->beta));
+        for (int64_t i = 0; i < shape[1] * shape[2]; i++) {
+            ((float *)job->beta->data)[i] = 1 / (float)shape[3];
+        }
+        job->problem.rule = GA_SCAN_DELTA;
+    }
+    job->problem.q = job->q;
+    job->problem.k = job->k;
+    job->problem.v = job->v;
+    job->problem.log_decay = job->decay;
+    job->problem.beta = job->beta;
+    job->problem.scale = 1e-3;
+done:
+    return status;
+}
+
+static ga_status time_scan(bench *b, int kind, int64_t tokens)
 {
     ga_status status = GA_OK;
     const settings *is = &b->s->is;
-    scan_job job = { .problem = GA_SCAN_INIT };
     const int64_t shape[] = { 1, is->bench_heads, tokens, is->bench_dim };
+    scan_job job = { NULL };
     char detail[128];
-    GA_TRY(bench_tensor(b, f32, 4, shape, &job.q));
-    GA_TRY(bench_tensor(b, f32, 4, shape, &job.k));
-    GA_TRY(bench_tensor(b, f32, 4, shape, &job.v));
-    GA_TRY(bench_tensor(b, f32, 4, shape, &job.o));
-    job.problem.q = job.q;
-    job.problem.k = job.k;
-    job.problem.v = job.v;
-    job.problem.scale = 1e-3;
-    snprintf(detail, sizeof detail, "recurrence N=%lld H=%lld D=%lld", (long long)tokens, (long long)shape[1],
-             (long long)shape[3]);
-    status = bench_time(b, "scan", detail, scan_forward, &job,
-                        4.0 * (double)shape[1] * (double)tokens * (double)(shape[3] * shape[3]), "GFLOP/s",
-                        b->fma / 1e9);
+    GA_TRY(scan_make(b, kind, shape, &job));
+    snprintf(detail, sizeof detail, "%s N=%lld H=%lld D=%lld", scan_kinds[kind].detail, (long long)tokens,
+             (long long)shape[1], (long long)shape[3]);
+    status =
+        bench_time(b, scan_kinds[kind].task, detail, scan_forward, &job,
+                   scan_kinds[kind].work * (double)shape[1] * (double)tokens * (double)(shape[3] * shape[3]),
+                   "GFLOP/s", b->fma / 1e9);
 done:
     ga_tensor_destroy(b->s->context, job.q);
     ga_tensor_destroy(b->s->context, job.k);
     ga_tensor_destroy(b->s->context, job.v);
     ga_tensor_destroy(b->s->context, job.o);
+    ga_tensor_destroy(b->s->context, job.decay);
+    ga_tensor_destroy(b->s->context, job.beta);
     return status;
 }
 
+/* Without decay at three lengths, the others at the first of them. */
 ga_status bench_scan(bench *b)
 {
     ga_status status = GA_OK;
-    for (int64_t tokens = b->s->is.bench_tokens; status == GA_OK && tokens <= 16 * b->s->is.bench_tokens;
-         tokens *= 4) {
-        status = time_scan(b, tokens);
+    int64_t least = b->s->is.bench_tokens;
+    for (int64_t tokens = least; status == GA_OK && tokens <= 16 * least; tokens *= 4) {
+        status = time_scan(b, 0, tokens);
+    }
+    for (int kind = 1; status == GA_OK && kind < (int)(sizeof scan_kinds / sizeof *scan_kinds); kind++) {
+        status = time_scan(b, kind, least);
     }
     return status;
 }

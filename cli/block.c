@@ -180,6 +180,20 @@ void free_row_call(session *s, row_call *in)
     ga_tensor_destroy(s->context, in->grad);
 }
 
+/* As .npy, or by its name as a picture. */
+static ga_status write_result(session *s, const DLTensor *tensor, const char *path)
+{
+    size_t length = strlen(path);
+    const char *at;
+    if (length < 4 || strcmp(path + length - 4, ".png") != 0) {
+        return write_tensor(s, tensor, path);
+    }
+    ga_status status = place(s, path, &at);
+    status = status == GA_OK ? ga_matrix_draw(s->context, tensor, at) : status;
+    s->wrong_usage = status == GA_INVALID;
+    return status;
+}
+
 ga_status write_returned(session *s, const ga_named_tensor *wanted, bool to_standard)
 {
     ga_status status = GA_OK;
@@ -187,7 +201,7 @@ ga_status write_returned(session *s, const ga_named_tensor *wanted, bool to_stan
         const char *path;
         (void)split_pair(s->is.returned.words[i], &path);
         if (is_standard(path) == to_standard) {
-            GA_TRY(write_tensor(s, wanted[i + 1].tensor, path));
+            GA_TRY(write_result(s, wanted[i + 1].tensor, path));
         }
     }
 done:

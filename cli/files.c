@@ -168,8 +168,22 @@ done:
     return status;
 }
 
-/* PATH.part-PID, shortened to what a folder takes (then with a number, since two long names may begin alike), and .gz
- * where the path has that, since it makes the library compress. A link stays: what it points to is replaced. */
+/* The suffix by which the library goes: .gz makes it compress, the others choose a picture. */
+static const char *telling_suffix(const char *path)
+{
+    static const char *const known[] = { ".gz", ".png", ".svg" };
+    size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t end = strlen(known[i]);
+        if (length > end && strcmp(path + length - end, known[i]) == 0) {
+            return known[i];
+        }
+    }
+    return "";
+}
+
+/* PATH.part-PID, shortened to what a folder takes (then with a number, since two long names may begin alike), and the
+ * suffix that tells something. A link stays: what it points to is replaced. */
 static ga_status stage(session *s, out_file *out)
 {
     enum { TAIL = 40 };
@@ -180,14 +194,14 @@ static ga_status stage(session *s, out_file *out)
     if (!out->staged) {
         return complain(s, GA_NOMEM, "no memory for the name of %s", out->path);
     }
-    size_t length = strlen(out->path), name = strlen(name_in_folder(out->final));
-    const char *gz = length > 3 && strcmp(out->path + length - 3, ".gz") == 0 ? ".gz" : "";
+    size_t name = strlen(name_in_folder(out->final));
+    const char *end = telling_suffix(out->path);
     size_t folder = strlen(out->final) - name;
     if (name + TAIL <= NAME_MAX) {
-        sprintf(out->staged, "%s.part-%ld%s", out->final, (long)getpid(), gz);
+        sprintf(out->staged, "%s.part-%ld%s", out->final, (long)getpid(), end);
     } else {
         sprintf(out->staged, "%.*s.part-%ld-%d%s", (int)(folder + NAME_MAX - TAIL), out->final,
-                (long)getpid(), (int)(out - s->out), gz);
+                (long)getpid(), (int)(out - s->out), end);
     }
     return GA_OK;
 }

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "cli/session.h"
+#ifdef HAVE_IGRAPH
+#include <graphattn/igraph.h>
+#endif
 #include "graph/read.h"
 
 const char *input_path(const session *s)
@@ -29,15 +32,34 @@ static ga_read_options read_settings(const session *s)
     return o;
 }
 
+void know_formats(session *s)
+{
+#ifdef HAVE_IGRAPH
+    ga_context_set_foreign_formats(s->context, ga_igraph_formats());
+#else
+    (void)s;
+#endif
+}
+
+const char *formats_library(void)
+{
+#ifdef HAVE_IGRAPH
+    return IGRAPH_VERSION;
+#else
+    return "no";
+#endif
+}
+
 int check_graph_output(const session *s)
 {
-    static const char *const others[] = { "graphml", "gml",  "net", "dot", "png", "svg", "pdf",
-                                          "npy",     "json", "zip", "xz",  "zst", "bz2", NULL };
+    static const char *const others[] = { "dot", "png", "svg", "pdf", "npy", "json",
+                                          "zip", "xz",  "zst", "bz2", NULL };
     const char *dot = strrchr(s->is.output, '.');
     for (int i = 0; dot && !s->is.to && others[i]; i++) {
         if (strcmp(dot + 1, others[i]) == 0) {
             return usage_error(
-                s, "%s: .%s cannot be written; suffixes are .txt .mtx .graph .sg .gab, or use --to",
+                s,
+                "%s: .%s cannot be written; suffixes are .txt .mtx .graph .sg .gab .graphml .gml .net .ncol .lgl .leda, or use --to",
                 s->is.output, others[i]);
         }
     }
@@ -45,7 +67,7 @@ int check_graph_output(const session *s)
 }
 
 /* One line for what differs between the file and the graph. */
-static void tell_counts(session *s, const ga_read_report *report)
+static void tell_counts(session *s, const char *path, const ga_read_report *report)
 {
     char text[128] = "";
     size_t used = 0;
@@ -60,7 +82,6 @@ static void tell_counts(session *s, const ga_read_report *report)
                  s->is.multi == GA_MULTI_KEEP ? "kept" : "collapsed");
     }
     if (text[0]) {
-        const char *path = input_path(s);
         ga__tell(s->context, GA_NOTE, "%s: %s", strcmp(path, "-") == 0 ? "standard input" : path, text);
     }
 }
@@ -84,21 +105,29 @@ done:
     return status;
 }
 
+ga_status read_graph_at(session *s, const char *path, ga_graph **graph, ga_read_report *report)
+{
+    ga_read_report found = { .declared_nodes = -1 };
+    ga_read_options options = read_settings(s);
+    ga_status status = ga_graph_read(s->context, path, &options, graph, &found);
+    if (status == GA_OK) {
+        tell_counts(s, path, &found);
+        s->nodes = ga_graph_nodes(*graph);
+        s->edges = ga_graph_edges(*graph);
+        if (report) {
+            *report = found;
+        }
+    }
+    return status;
+}
+
 ga_status read_graph(session *s, ga_graph **graph, ga_read_report *report, int64_t **labels)
 {
     ga_status status = GA_OK;
     ga_graph *read = NULL;
-    ga_read_report found = { .declared_nodes = -1 };
-    ga_read_options options = read_settings(s);
-    GA_TRY(ga_graph_read(s->context, input_path(s), &options, &read, &found));
-    tell_counts(s, &found);
+    GA_TRY(read_graph_at(s, input_path(s), &read, report));
     if (labels) {
         GA_TRY(read_labels(s, read, labels));
-    }
-    s->nodes = ga_graph_nodes(read);
-    s->edges = ga_graph_edges(read);
-    if (report) {
-        *report = found;
     }
     *graph = read;
     read = NULL;

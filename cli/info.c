@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cli/session.h"
+#include "sampling/matrices.h"
 
 /* Smallest and largest of each side, and nodes without any edge. */
 typedef struct degree_facts {
@@ -50,24 +51,6 @@ done:
     return status;
 }
 
-/* Classes that an edge has: rows and columns of the JDM with an entry. */
-static ga_status count_classes(session *s, const ga_matrices *matrices, int64_t *rows, int64_t *columns)
-{
-    ga_status status = GA_OK;
-    ga_matrix_view jdm = ga_matrices_jdm(matrices);
-    bool *seen = NULL;
-    GA_TRY(ga__alloc_zero(s->context, jdm.columns, sizeof *seen, &seen));
-    *rows = *columns = 0;
-    for (int64_t i = 0; i < jdm.cells; i++) {
-        *rows += i == 0 || jdm.row[i] != jdm.row[i - 1];
-        *columns += !seen[jdm.column[i]];
-        seen[jdm.column[i]] = true;
-    }
-done:
-    ga_free(s->context, seen);
-    return status;
-}
-
 static ga_status find_facts(session *s, facts *f)
 {
     ga_status status = GA_OK;
@@ -76,7 +59,7 @@ static ga_status find_facts(session *s, facts *f)
     GA_TRY(find_degrees(s, f->graph, &f->degrees));
     GA_TRY(ga_matrices_count(s->context, f->graph, NULL, &f->matrices));
     GA_TRY(ga_matrices_r_min(s->context, f->matrices, &f->r_min));
-    status = count_classes(s, f->matrices, &f->out_classes, &f->in_classes);
+    status = ga__count_edge_classes(s->context, f->matrices, &f->out_classes, &f->in_classes);
 done:
     return status;
 }

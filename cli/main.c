@@ -43,6 +43,21 @@ const command commands[] = {
       GROUPS(&sample_options, &classical_options, &rescaling_options, &rewiring_options, &writing_options,
              &policy_options, &reading_options),
       "-r RATIO", true, sample_check, sample_run, NULL },
+    { "stats",
+      "Print summary statistics: reciprocity, clustering, components, cores, PageRank, distances, triads, ...",
+      "[IN]", 0, 1,
+      GROUPS(&result_options, &stats_options, &policy_options, &total_nodes_option, &reading_options), NULL,
+      true, stats_check, stats_run, NULL },
+    { "compare", "Tell how far samples are from a graph.", "ORIGINAL SAMPLE...", 2, 1 << 20,
+      GROUPS(&result_options, &contest_options, &compare_options, &policy_options, &reading_options), NULL,
+      false, compare_check, compare_run, NULL },
+    { "report", "Write a page with tables and pictures of a graph and its samples.", "ORIGINAL SAMPLE...", 2,
+      1 << 20, GROUPS(&report_options, &contest_options, &policy_options, &reading_options), NULL, false,
+      report_check, report_run, NULL },
+    { "neighbors",
+      "Make mini-batches of a graph for training: sampled neighbours of some nodes, or subgraphs.", "[IN]", 0,
+      1, GROUPS(&neighbors_options, &batch_options, &policy_options, &total_nodes_option, &reading_options),
+      "--method NAME --seeds FILE", true, neighbors_check, neighbors_run, NULL },
     { "attend", "Run an attention variant on tensors.", "VARIANT", 1, 1,
       GROUPS(&attend_options, &call_options, &attend_result_options), "-Q q.npy -K k.npy -V v.npy", false,
       attend_check, attend_run, NULL },
@@ -54,6 +69,8 @@ const command commands[] = {
       NULL },
     { "maps", "Analyse attention maps.", "[NAME]", 0, 1, GROUPS(&maps_options, &result_options),
       "--tensor NAME=FILE", false, maps_check, maps_run, NULL },
+    { "cost", "Tell what attention costs: operations, bytes, passes, predicted time.", "[NAME]", 0, 1,
+      GROUPS(&cost_options, &result_options), "--set NAME=VALUE", false, cost_check, cost_run, NULL },
     { "train", "Train a graph neural network on the labels of some nodes.", "[GRAPH]", 0, 1,
       GROUPS(&train_options, &train_result_options),
       "--features FILE --labels FILE --train-index FILE --model NAME", false, train_check, train_run, NULL },
@@ -61,9 +78,13 @@ const command commands[] = {
       "--features FILE --load FILE", false, predict_check, predict_run, NULL },
     { "embed", "Write what a hidden layer of a trained model gives.", "[GRAPH]", 0, 1, GROUPS(&embed_options),
       "--features FILE --load FILE", false, embed_check, embed_run, NULL },
-    { "mask", "Write the pattern of an attention variant as a graph or a picture.", "VARIANT", 1, 1,
+    { "mask", "Write the pattern of an attention variant as a graph, a picture or figures.", "VARIANT", 1, 1,
       GROUPS(&mask_options, &call_options, &writing_options), "--queries N --keys N", false, mask_check,
       mask_run, NULL },
+    { "select",
+      "Write the keys that a variant chooses from queries and keys as a graph, and what that keeps and costs.",
+      "[VARIANT]", 0, 1, GROUPS(&select_options, &call_options, &writing_options), "-Q q.npy -K k.npy", false,
+      select_check, select_run, NULL },
     { "variants", "List the attention variants, or describe one.", "[NAME]", 0, 1,
       GROUPS(&variants_options, &result_options), NULL, false, variants_check, variants_run, NULL },
     { "bench", "Time kernels on this machine beside its measured limits.", "[TASK]", 0, 1,
@@ -142,7 +163,7 @@ int main(int argc, char **argv)
         return close_stdout(NULL);
     }
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
-        printf("graphattn %s\n%s\n", ga_version(), ga_build_info());
+        printf("graphattn %s\n%s, igraph: %s\n", ga_version(), ga_build_info(), formats_library());
         return close_stdout(NULL);
     }
     if (first[0] == '-') {

@@ -1,4 +1,4 @@
-/* maps.c - graphattn maps: one analysis of attention maps, and its report. */
+/* maps.c - graphattn maps: one analysis of attention maps, and its report; what it shares with graphattn cost. */
 #include "config.h"
 
 #include "cli/session.h"
@@ -6,6 +6,8 @@
 static const option rows[] = {
     { "set", 0, OPTION_LIST, AT(set), "NAME=VALUE", .help = "a parameter of the analysis; may be repeated" },
     { "tensor", 0, OPTION_LIST, AT(tensor), "NAME=FILE", .help = "an input, as .npy; may be repeated" },
+    { "causal", 0, OPTION_SWITCH, AT(causal),
+      .help = "query r of Nq sees keys up to r + Nk - Nq only, for analyses that ask" },
     PRECISION_ROW,
     BACKEND_ROW,
     { "return", 0, OPTION_LIST, AT(returned), "NAME=FILE",
@@ -48,18 +50,16 @@ done:
     return status;
 }
 
-ga_status maps_run(session *s)
+ga_status run_and_report(session *s, report_fn run)
 {
     ga_status status = GA_OK;
     row_call in = { .call = GA_BLOCK_CALL_INIT };
     ga_named_tensor *wanted = NULL;
     ga_report report = { .count = 0 };
-    if (s->is.list_methods) {
-        return list_rows(s, "analysis", ga_analyses());
-    }
     GA_TRY(read_row_call(s, &in));
+    in.call.causal = s->is.causal;
     GA_TRY(name_outputs(s, "", &wanted));
-    status = ga_analysis_run(s->context, s->operands[0], &in.call, wanted + 1, s->is.returned.count, &report);
+    status = run(s->context, s->operands[0], &in.call, wanted + 1, s->is.returned.count, &report);
     s->wrong_usage = status == GA_INVALID;
     GA_TRY(status);
     GA_TRY(write_returned(s, wanted, false));
@@ -74,4 +74,9 @@ done:
     free_outputs(s, wanted);
     free_row_call(s, &in);
     return status;
+}
+
+ga_status maps_run(session *s)
+{
+    return s->is.list_methods ? list_rows(s, "analysis", ga_analyses()) : run_and_report(s, ga_analysis_run);
 }

@@ -30,6 +30,7 @@ typedef struct history {
     int64_t count, room;
 } history;
 /* Loss and accuracy of training and validation nodes by epoch, as SVG. */
-ga_status draw_curves(session *s, const history *h, int64_t best_epoch, const char *metric, const char *at);
+ga_status draw_curves(session *s, const history *h, int64_t best_epoch, const char *metric, const char *path,
+                      const char *at);
 
 #endif

@@ -28,14 +28,14 @@ typedef struct settings {
     int64_t threads, max_memory, max_nodes, max_edges;
     int64_t nodes, wanted_nodes, edges; /* -1 = not given */
     int64_t blocks, rows, columns;
-    int64_t bench_tokens, bench_heads, bench_dim, bench_window, bench_reps;
+    int64_t bench_tokens, bench_heads, bench_dim, bench_window, bench_reps, bench_keys;
     uint64_t seed;
     double ratio, swaps_per_edge; /* -1 = not given */
     double lambda, degree_cap, time_limit, triples, a, b, c, mixing;
     const char *output, *device, *method, *target;
     const char *map, *labels, *out_labels, *report; /* NULL = not given, here and below */
     int backend, precision;                         /* index of the word; backend -1 = not given */
-    int64_t queries, keys, heads, kv_heads, head, pixels;
+    int64_t queries, keys, heads, kv_heads, head, entry, pixels, tile;
     double scale; /* NAN = not given */
     word_list set, tensor, returned;
     const char *q, *k, *v, *graph, *pattern, *normaliser, *grad_output, *features;
@@ -48,7 +48,16 @@ typedef struct settings {
         const char *alpha, *backward, *direction, *fanout, *forward, *induced, *jump, *jump_weight, *mode,
             *probability, *restart, *side, *start, *tolerance, *walkers;
     } of_method; /* parameters of sample's methods as text */
+    struct {
+        const char *method, *seeds, *parts_file;
+        const char *budget, *coverage, *depth, *epsilon, *layer_size, *length, *norm, *parts,
+            *parts_per_batch, *replace, *roots, *top_k, *weights;
+        int64_t batch; /* 0 = all */
+    } of_batches;      /* of neighbors */
     bool renumber;
+    const char *metrics; /* of stats, compare and report */
+    int64_t hop_sources; /* 0 = not set */
+    const char *title;
     const char *out_features;
 } settings;
 

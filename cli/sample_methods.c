@@ -128,7 +128,7 @@ int64_t method_parameters(const session *s, ga_named_text *given)
 
 /* ---- the order of the lines ---- */
 
-static bool find_id(const ga_graph *graph, uint64_t id, int64_t *node)
+bool find_id(const ga_graph *graph, uint64_t id, int64_t *node)
 {
     const uint64_t *ids = ga_graph_ids(graph);
     int64_t low = 0, high = ga_graph_nodes(graph);

@@ -9,6 +9,8 @@ int check_method(const session *s);
 /* The parameters that were given. Room for METHOD_PARAMETERS. Returns how many. */
 enum { METHOD_PARAMETERS = 16 };
 int64_t method_parameters(const session *s, ga_named_text *given);
+/* The number of the node that has an id; false if there is none. */
+bool find_id(const ga_graph *graph, uint64_t id, int64_t *node);
 ga_status list_methods(session *s);
 /* pies: the edges of the graph in the order of the file's lines, where that can be read again and has an order; else
  * NULL. Returns owned. */

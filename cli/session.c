@@ -62,19 +62,81 @@ static int print_failure(session *s, ga_status status)
     return s->wrong_usage ? EXIT_USAGE : EXIT_FAILED;
 }
 
+/* "cpu", "auto", or the name of a kind with ":N" behind it: false for anything else. */
+static bool read_device(const char *text, ga_device_kind *kind, int *index)
+{
+    static const ga_device_kind kinds[] = { GA_DEVICE_CUDA, GA_DEVICE_EMULATED };
+    *kind = GA_DEVICE_CPU;
+    *index = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t length = strlen(ga_device_name(kinds[i]));
+        if (strncmp(text, ga_device_name(kinds[i]), length) == 0 && (!text[length] || text[length] == ':')) {
+            const char *digits = text + length + 1;
+            *kind = kinds[i];
+            if (!text[length]) {
+                return true;
+            }
+            *index = atoi(digits);
+            return *digits && strlen(digits) < 6 && strspn(digits, "0123456789") == strlen(digits);
+        }
+    }
+    return strcmp(text, "cpu") == 0 || strcmp(text, "auto") == 0;
+}
+
+/* Commands on graphs and tables, which know the CPU alone. */
+static bool is_of_cpu(const command *what)
+{
+    static const char *const names[] = { "convert",   "info",   "generate", "jdm",   "dcm",     "rescale",
+                                         "realize",   "rewire", "sample",   "stats", "compare", "report",
+                                         "neighbors", "mask",   "variants", "cost",  "help" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(what->name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static ga_status set_device(session *s)
+{
+    ga_device_kind kind;
+    int index;
+    char words[4608];
+    if (is_of_cpu(s->what)) {
+        bool fits = strcmp(s->is.device, "cpu") == 0 || strcmp(s->is.device, "auto") == 0;
+        return fits ? GA_OK
+                    : complain(s, GA_UNSUPPORTED, "--device %s: %s runs on the CPU only", s->is.device,
+                               s->what->name);
+    }
+    if (strcmp(s->is.device, "auto") == 0) {
+        if (ga_context_set_device(s->context, GA_DEVICE_CUDA, 0) != GA_OK) {
+            (void)snprintf(words, sizeof words, "%s", ga_context_error(s->context));
+            ga__begin(s->context);
+            ga__tell(s->context, GA_NOTE, "working on the CPU: %s", words);
+        }
+        return GA_OK;
+    }
+    (void)read_device(s->is.device, &kind, &index);
+    ga_status status = kind == GA_DEVICE_CPU ? GA_OK : ga_context_set_device(s->context, kind, index);
+    if (status != GA_OK) {
+        (void)snprintf(words, sizeof words, "%s", ga_context_error(s->context));
+        status = complain(s, status, "--device %s: %s", s->is.device, words);
+    }
+    return status;
+}
+
 static ga_status prepare(session *s)
 {
     ga_status status = GA_OK;
     GA_TRY(ga_context_create(&s->context));
+    know_formats(s);
     ga_context_set_messages(s->context, on_message, s);
     ga_context_set_cancel(s->context, on_cancel, s);
     ga_context_set_seed(s->context, s->is.seed);
     ga_context_set_memory_limit(s->context, s->is.max_memory);
     GA_TRY(ga_context_set_threads(s->context, s->is.threads));
     start_progress(s);
-    if (strcmp(s->is.device, "cpu") != 0) {
-        GA_TRY(complain(s, GA_UNSUPPORTED, "--device %s: there is no CUDA in this build", s->is.device));
-    }
+    GA_TRY(set_device(s));
     status = check_files(s);
 done:
     return status;
@@ -99,15 +161,12 @@ done:
 
 static int check_device(const session *s)
 {
-    const char *device = s->is.device;
-    if (strcmp(device, "cpu") == 0 || strcmp(device, "cuda") == 0) {
+    ga_device_kind kind;
+    int index;
+    if (read_device(s->is.device, &kind, &index)) {
         return 0;
     }
-    if (strncmp(device, "cuda:", 5) == 0 && device[5] &&
-        strspn(device + 5, "0123456789") == strlen(device + 5)) {
-        return 0;
-    }
-    return usage_error(s, "--device: found \"%s\", expected cpu, cuda or cuda:N", device);
+    return usage_error(s, "--device: found \"%s\", expected cpu, cuda, cuda:N or auto", s->is.device);
 }
 
 static int check_operands(const session *s)

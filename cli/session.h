@@ -92,11 +92,17 @@ ga_status is_market(session *s, const char *path, bool *market);
 
 /* ---- graphs (graphs.c) ---- */
 
+/* Lets the context read and write what igraph knows, where it was found. */
+void know_formats(session *s);
+/* The version of igraph, or "no". */
+const char *formats_library(void);
 /* The first operand, "-" if there is none. */
 const char *input_path(const session *s);
 /* Reads that graph by the settings and tells what was dropped. labels: NULL, or takes one label per node from --labels
  * (NULL without that option). report may be NULL. Returns owned. */
 ga_status read_graph(session *s, ga_graph **graph, ga_read_report *report, int64_t **labels);
+/* The same without labels for any path. */
+ga_status read_graph_at(session *s, const char *path, ga_graph **graph, ga_read_report *report);
 ga_status write_graph(session *s, const ga_graph *graph, const char *path);
 /* Refuses an output whose suffix promises what we do not write (EXIT_USAGE with a message). */
 int check_graph_output(const session *s);
@@ -224,6 +230,10 @@ ga_status read_row_call(session *s, row_call *in);
 void free_row_call(session *s, row_call *in);
 /* Writes the outputs of --return, wanted[1], ..., that go to standard output, or those that do not. */
 ga_status write_returned(session *s, const ga_named_tensor *wanted, bool to_standard);
+/* Runs one of them that gives a report (maps.c), and writes what is asked for. */
+typedef ga_status (*report_fn)(ga_context *context, const char *name, const ga_block_call *call,
+                               ga_named_tensor *wanted, int64_t wanted_count, ga_report *report);
+ga_status run_and_report(session *s, report_fn run);
 /* 0 when there is a variant of that name, else EXIT_USAGE after a message. */
 int check_variant(const session *s);
 
@@ -253,6 +263,14 @@ int rescale_check(session *s);
 ga_status rescale_run(session *s);
 int realize_check(session *s);
 ga_status realize_run(session *s);
+int neighbors_check(session *s);
+ga_status neighbors_run(session *s);
+int stats_check(session *s);
+ga_status stats_run(session *s);
+int compare_check(session *s);
+ga_status compare_run(session *s);
+int report_check(session *s);
+ga_status report_run(session *s);
 int rewire_check(session *s);
 ga_status rewire_run(session *s);
 int sample_check(session *s);
@@ -263,6 +281,8 @@ int block_check(session *s);
 ga_status block_run(session *s);
 int maps_check(session *s);
 ga_status maps_run(session *s);
+int cost_check(session *s);
+ga_status cost_run(session *s);
 int layer_check(session *s);
 ga_status layer_run(session *s);
 int train_check(session *s);
@@ -273,6 +293,8 @@ int embed_check(session *s);
 ga_status embed_run(session *s);
 int variants_check(session *s);
 ga_status variants_run(session *s);
+int select_check(session *s);
+ga_status select_run(session *s);
 int mask_check(session *s);
 ga_status mask_run(session *s);
 int bench_check(session *s);
@@ -281,9 +303,10 @@ int help_check(session *s);
 ga_status help_run(session *s);
 
 extern const option_group convert_options, generate_options, matrix_options, rescale_options, realize_options,
-    rewire_options, sample_options, classical_options, bench_options, help_options, attend_options,
-    call_options, attend_result_options, variants_options, mask_options, layer_options, layer_result_options,
-    block_options, block_result_options, maps_options, train_options, train_result_options, predict_options,
-    embed_options;
+    rewire_options, stats_options, compare_options, contest_options, report_options, neighbors_options,
+    batch_options, sample_options, classical_options, bench_options, help_options, attend_options,
+    call_options, attend_result_options, variants_options, mask_options, select_options, layer_options,
+    layer_result_options, block_options, block_result_options, maps_options, cost_options, train_options,
+    train_result_options, predict_options, embed_options;
 
 #endif

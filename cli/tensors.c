@@ -54,7 +54,7 @@ ga_status pair_name(session *s, const char *text, const char **name)
 
 static const char *const type_names[] = {
     [GA_PARAMETER_BOOL] = "bool", [GA_PARAMETER_INT] = "int",           [GA_PARAMETER_REAL] = "float",
-    [GA_PARAMETER_WORD] = "word", [GA_PARAMETER_INT_LIST] = "int list",
+    [GA_PARAMETER_WORD] = "word", [GA_PARAMETER_INT_LIST] = "int list", [GA_PARAMETER_TEXT] = "string",
 };
 
 static ga_status print_parameter(session *s, const char *owner, const ga_parameter *p, ga__output *out)

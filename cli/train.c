@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/chart.h"
 #include "cli/node_data.h"
 #include "cli/session.h"
 #include "lib/tensor/parameters.h"
@@ -43,7 +44,8 @@ const option_group train_options = { "Training", rows };
 static const option result_rows[] = {
     { "save", 0, OPTION_TEXT, AT(save), "FILE", .help = "where the model goes, as safetensors" },
     { "log", 0, OPTION_TEXT, AT(log), "FILE", .help = "one line an epoch, written as it is trained" },
-    { "plot", 0, OPTION_TEXT, AT(plot), "FILE", .help = "loss and accuracy over the epochs, as SVG" },
+    { "plot", 0, OPTION_TEXT, AT(plot), "FILE",
+      .help = "loss and accuracy over the epochs, as .svg, .png or .pdf" },
     { "output", 'o', OPTION_TEXT, AT(output), "FILE",
       .help = "where the report goes (default: -, standard output)" },
     { "json", 0, OPTION_SWITCH, AT(json), .help = "the report as JSON, in one line" },
@@ -138,6 +140,7 @@ int train_check(session *s)
         return 0;
     }
     bad = bad ? bad : check_needs(s);
+    bad = bad ? bad : chart_check(s, is->plot);
     if (bad) {
         return bad;
     }
@@ -360,6 +363,7 @@ static ga_status train(job *j)
     options.resume = s->is.resume;
     options.on_epoch = on_epoch;
     options.user = j;
+    ga_context_set_progress(s->context, NULL, NULL); /* show_epoch says more */
     GA_TRY(ga_train(s->context, &j->in.data, &j->split, &options, &j->model, &j->report));
     status = j->late;
 done:
@@ -379,7 +383,7 @@ static ga_status write_plot(session *s, const void *user, const char *path)
     const char *at;
     ga_status status = place(s, path, &at);
     const char *metric = status == GA_OK ? ga_model_parameter(j->model, "metric") : NULL;
-    return status == GA_OK ? draw_curves(s, &j->history, j->report.best_epoch, metric, at) : status;
+    return status == GA_OK ? draw_curves(s, &j->history, j->report.best_epoch, metric, path, at) : status;
 }
 
 static ga_status write_report(session *s, const void *user, const char *path)

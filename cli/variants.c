@@ -32,7 +32,7 @@ enum { ABILITIES = sizeof abilities / sizeof *abilities };
 
 static const char *const type_names[] = {
     [GA_PARAMETER_BOOL] = "bool", [GA_PARAMETER_INT] = "int",           [GA_PARAMETER_REAL] = "float",
-    [GA_PARAMETER_WORD] = "word", [GA_PARAMETER_INT_LIST] = "int list",
+    [GA_PARAMETER_WORD] = "word", [GA_PARAMETER_INT_LIST] = "int list", [GA_PARAMETER_TEXT] = "string",
 };
 
 int variants_check(session *s)
@@ -54,17 +54,12 @@ static void range_text(const ga_parameter *p, char *text, size_t size)
     }
 }
 
-/* What CAB asks: without and with --causal, self and cross. */
-static void cab(const ga_variant *v, bool can[4])
+/* ---- the capability matrix of CAB ---- */
+
+static const char *word_or(const char *word, const char *otherwise)
 {
-    bool causal = v->can & (GA_CAN_CAUSAL | GA_ALWAYS_CAUSAL), plain = !(v->can & GA_ALWAYS_CAUSAL);
-    bool cross = v->can & GA_CAN_CROSS;
-    can[0] = plain;
-    can[1] = causal;
-    can[2] = plain && cross;
-    can[3] = causal && cross;
+    return word ? word : otherwise;
 }
-static const char *const cab_names[] = { "noncausal_self", "causal_self", "noncausal_cross", "causal_cross" };
 
 /* ---- tab-separated ---- */
 
@@ -81,14 +76,14 @@ done:
 
 static ga_status print_cab(session *s, ga__output *out)
 {
+    static const char *const answers[] = { [GA_CAB_NO] = "0", [GA_CAB_YES] = "1", [GA_CAB_UNKNOWN] = "?" };
     ga_status status = GA_OK;
-    bool can[4];
-    GA_TRY(ga__output_print(s->context, out, "#name\t%s\t%s\t%s\t%s\n", cab_names[0], cab_names[1],
-                            cab_names[2], cab_names[3]));
+    GA_TRY(ga__output_print(s->context, out, "#name\tNS\tCS\tNC\tCC\tprefix\tunit\tcc_unit\n"));
     for (const ga_variant *const *v = ga_variants(); *v; v++) {
-        cab(*v, can);
-        GA_TRY(ga__output_print(s->context, out, "%s\t%d\t%d\t%d\t%d\n", (*v)->name, can[0], can[1], can[2],
-                                can[3]));
+        ga_cab c = ga_variant_cab(*v);
+        GA_TRY(ga__output_print(s->context, out, "%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", (*v)->name, c.self,
+                                c.causal_self, c.cross, answers[c.causal_cross], word_or(c.prefix, "-"),
+                                word_or(c.unit, "-"), word_or(c.cross_unit, "-")));
     }
 done:
     return status;
@@ -154,11 +149,21 @@ static json_t *tensor_object(const ga_tensor_slot *t)
                      "differentiable", t->differentiable, "meaning", t->help);
 }
 
+static json_t *cab_object(const ga_variant *v)
+{
+    ga_cab c = ga_variant_cab(v);
+    json_t *causal_cross =
+        c.causal_cross == GA_CAB_UNKNOWN ? json_null() : json_boolean(c.causal_cross == GA_CAB_YES);
+    return json_pack("{s:b, s:b, s:b, s:o, s:o, s:o, s:o}", "NS", c.self, "CS", c.causal_self, "NC", c.cross,
+                     "CC", causal_cross, "prefix", text_or_null(c.prefix), "unit", text_or_null(c.unit),
+                     "cc_unit", text_or_null(c.cross_unit));
+}
+
 /* A failed json call gives NULL, which the next one refuses: json_pack of it fails, and that is looked at. */
 static json_t *variant_object(const ga_variant *v)
 {
-    json_t *parameters = json_array(), *tensors = json_array(), *can = json_object(), *of_cab = json_object();
-    bool known[4], good = true;
+    json_t *parameters = json_array(), *tensors = json_array(), *can = json_object();
+    bool good = true;
     for (const ga_parameter *p = v->parameters; p && p->name; p++) {
         good = json_array_append_new(parameters, parameter_object(p)) == 0 && good;
     }
@@ -170,14 +175,10 @@ static json_t *variant_object(const ga_variant *v)
                    0 &&
                good;
     }
-    cab(v, known);
-    for (int i = 0; i < 4; i++) {
-        good = json_object_set_new(of_cab, cab_names[i], json_boolean(known[i])) == 0 && good;
-    }
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "name", v->name,
                                "summary", v->summary, "source", v->source, "family", v->family, "plan",
                                v->plan, "outputs", v->outputs, "parameters", parameters, "tensors", tensors,
-                               "capabilities", can, "cab", of_cab);
+                               "capabilities", can, "cab", cab_object(v));
     if (!good) {
         json_decref(object);
         object = NULL;
@@ -185,14 +186,17 @@ static json_t *variant_object(const ga_variant *v)
     return object;
 }
 
+/* One variant, the matrix, or everything. */
 static ga_status print_json(session *s, const ga_variant *one, ga__output *out)
 {
     ga_status status;
     bool good = true;
     char *text = NULL;
-    json_t *value = one ? variant_object(one) : json_array();
+    json_t *value = one ? variant_object(one) : s->is.cab ? json_object() : json_array();
     for (const ga_variant *const *v = ga_variants(); !one && *v; v++) {
-        good = json_array_append_new(value, variant_object(*v)) == 0 && good;
+        int failed = s->is.cab ? json_object_set_new(value, (*v)->name, cab_object(*v))
+                               : json_array_append_new(value, variant_object(*v));
+        good = failed == 0 && good;
     }
     text = good && value ? json_dumps(value, JSON_INDENT(1)) : NULL;
     status = text ? ga__output_print(s->context, out, "%s\n", text)
