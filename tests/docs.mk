@@ -10,5 +10,4 @@ docs_tests += tests/docs/readme-program.sh
 endif
 TESTS += $(docs_tests)
 
-tests/docs/examples-programs.log: examples/sample$(EXEEXT) examples/matrices$(EXEEXT) examples/hooks$(EXEEXT) \
-	examples/hedgehog_distill$(EXEEXT)
+tests/docs/examples-programs.log: $(example_programs)

@@ -256,7 +256,7 @@ while read -r name; do
     has name "$name"
 done < <(sed 1d out | cut -f 1)
 expect 0 "$GRAPHATTN" variants --cab
-grep -qxF "$(printf 'neighborhood\t1\t1\t0\t0')" out || fail "--cab"
+grep -qxF "$(printf 'neighborhood\t1\t1\t0\t0\trow\t-\t-')" out || fail "--cab"
 expect 2 "$GRAPHATTN" variants nobody
 says "no variant 'nobody'"
 python=$(command -v python3 || :)

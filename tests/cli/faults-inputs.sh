@@ -221,7 +221,7 @@ if [ "$slow" = 0 ]; then
     seq 0 299999 | awk '{ print $1, $1 + 1 }' >path.txt
     for words in info jdm "sample -r 0.3" "rewire --swaps-per-edge 1 --target reciprocity=0.1,transitivity=0.01"; do
         # shellcheck disable=SC2086
-        (ulimit -s 64 && "$ga" $words path.txt >out 2>err) || fail "$words with a stack of 64 KiB: $(cat err)"
+        (ulimit -s 128 && "$ga" $words path.txt >out 2>err) || fail "$words with a stack of 128 KiB: $(cat err)"
     done
 fi
 

@@ -103,7 +103,7 @@ expect 2 "$ga" jdm graph.txt -x
 expect 2 "$ga" info graph.txt --ma 1 && says "may be"
 expect 2 "$ga" info graph.txt --json=perhaps
 expect 2 "$ga" info graph.txt --device=gpu
-expect 1 "$ga" info graph.txt --device=cuda && says "CUDA"
+expect 1 "$ga" info graph.txt --device=cuda && says "cuda"
 expect 0 "$ga" info graph.txt --device=cpu
 expect 2 "$ga" info graph.txt --max-memory 5X
 expect 2 "$ga" info graph.txt --max-memory 99999999999T

@@ -18,7 +18,7 @@ mkdir cases
 import json, os, sys
 golden, seen = os.path.abspath(sys.argv[1]), set()
 known = {kind: open(kind).read().split() for kind in ("block", "maps")}
-own = {"maps": ["moa-plan"]}  # ours alone
+own = {"maps": ["moa-plan", "statistics"]}  # ours alone
 for family in ("attention-static", "attention-linear", "attention-dynamic"):
     for name in sorted(os.listdir(os.path.join(golden, family))):
         path = os.path.join(golden, family, name)

@@ -109,6 +109,18 @@ done
 head -n 1 log.tsv | grep -qx "epoch.train_loss.train_acc.val_loss.val_acc.test_acc.seconds" || fail "head of the log"
 grep -q '</svg>' curves.svg || fail "no picture"
 [ "$(grep -c 'class="curve"' curves.svg)" -eq 10 ] || fail "not five curves with their keys"
+expect 2 "$GRAPHATTN" train "${data[@]}" --split random:0.3,0.2 --model gcn --plot curves.jpg
+says ".svg, .png or .pdf"
+mkdir empty
+PATH=$PWD/empty expect 1 "$GRAPHATTN" train "${data[@]}" --split random:0.3,0.2 --model gcn --set epochs=2 --plot curves.png
+says "gnuplot"
+[ -e curves.png ] && fail "a picture without gnuplot"
+if command -v gnuplot >/dev/null; then
+    for suffix in png pdf; do
+        expect 0 "$GRAPHATTN" train "${data[@]}" --split random:0.3,0.2 --model gcn --set epochs=2 --plot "curves.$suffix"
+        head -c 8 "curves.$suffix" | grep -aqE 'PNG|%PDF' || fail "no picture in curves.$suffix"
+    done
+fi
 expect 0 "$GRAPHATTN" embed graph.txt --undirected --features features.mtx --load m.safetensors -o h.npy
 head -c 128 h.npy | grep -aq "(240, 8)" || fail "shape of the embedding"
 expect 0 "$GRAPHATTN" predict graph.txt --undirected --features features.mtx --load m.safetensors --logits l.npy

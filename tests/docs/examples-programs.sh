@@ -26,6 +26,48 @@ grep '^ratio 0.5: 3 nodes, ' matrices.out
 grep '^12000 edges in ' hooks.out
 grep '^own allocator used, 0 bytes left$' hooks.out
 
+# 2000 nodes, every fourth without a label; all neighbours, then two of each: 500 batches of estimates have the same mean
+awk 'BEGIN { for (i = 0; i < 2000; i++) print i % 4 ? i % 3 : -1 }' >labels.txt
+"$programs/batches" web.txt labels.txt -1,-1 1000000 1 >exact.out
+"$programs/batches" web.txt labels.txt 2,2 64 20 >batches.out
+[ "$(grep -c '^epoch [0-9]*: 1500 seeds in 24 batches of ' batches.out)" -eq 20 ]
+awk 'function share() { sub(".*; ", ""); return $1 } NR == FNR { exact = share(); next } { sum += share() }
+    END { exit !(exact > 0.1 && exact < 0.5 && sum / 20 > exact - 0.01 && sum / 20 < exact + 0.01) }' exact.out batches.out
+sed -n 1p exact.out | grep '^epoch 0: 1500 seeds in 1 batches of '
+
+"$programs/jdm" web.txt 3 >jdm.out
+sed -n 1p jdm.out | grep '^# 12000 edges in '
+sed -n 3p jdm.out | while read -r out in edges _; do
+    "$GRAPHATTN" jdm web.txt | grep -x "$out	$in	$edges"
+done
+[ "$(grep -c '^[1-9]' jdm.out)" -eq 3 ]
+
+"$programs/gat" small.txt 4 2 y.npy | grep '^200 nodes, .* 2 heads of 4 channels'
+[ -s y.npy ]
+if "$programs/gat" small.txt 4 0 wrong.npy 2>errors; then
+    exit 1
+fi
+grep '^gat: ' errors
+[ ! -e wrong.npy ]
+
+if [ -x "$programs/igraph" ]; then
+    "$GRAPHATTN" convert web.txt -o web.graphml
+    "$programs/igraph" web.txt 0.1 >igraph.out
+    "$programs/igraph" web.graphml 0.1 | cmp - igraph.out
+    awk -F '\t' 'NF != 7 { exit 1 }
+        $1 == "original" && ($2 != 2000 || $3 != 12000) { exit 1 }
+        $1 == "sample" && ($2 != 200 || $3 < 1000 || $5 <= 0) { exit 1 }
+        END { exit NR != 3 }' igraph.out
+    "$GRAPHATTN" stats web.txt --metrics reciprocity >stats.out
+    awk -F '\t' 'FNR == NR { if ($1 == "original") wanted = $4; next }
+        $1 == "reciprocity" { seen = 1; if (wanted - $2 > 1e-4 || $2 - wanted > 1e-4) exit 1 }
+        END { exit !seen }' igraph.out stats.out
+    if "$programs/igraph" missing.graphml 0.1 2>errors; then
+        exit 1
+    fi
+    grep '^igraph: .*missing.graphml' errors
+fi
+
 SEEDS='1 2' "$source_dir/examples/many-samples" web.txt many 0.5 0.25
 [ "$(wc -l <many/table.tsv)" -eq 5 ]
 awk -F '\t' 'NF != 12 { exit 1 }

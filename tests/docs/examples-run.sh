@@ -56,7 +56,7 @@ compile_page()
 }
 
 pages=0
-for page in "$source_dir"/man/*.[15]; do
+for page in "$source_dir"/man/*.[15] "$source_dir"/man/graphattn-pipelines.7; do
     run_page "$page"
     pages=$((pages + 1))
 done

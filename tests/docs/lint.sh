@@ -10,7 +10,7 @@ done
 page=$source_dir/man/libgraphattn.3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cat "$source_dir"/include/graphattn/*.h | tr '\n' ' ' | grep -o 'GA_API [^;{]*;' |
+cat "$source_dir"/include/graphattn/*.h | tr '\n' ' ' | grep -oE 'GA_(IGRAPH_)?API [^;{]*;' |
     sed -n 's/.*[ *]\(ga_[a-z0-9_]*\)(.*/\1/p' | sort -u >"$work/declared"
 sed -n 's/^\.Fn \(ga_[a-z0-9_]*\).*/\1/p' "$page" | sort -u >"$work/described"
 [ -s "$work/declared" ]

@@ -56,7 +56,9 @@ double *array_at(const array *a, int64_t b, int64_t h, int64_t i, int64_t c)
 const fixture *find_fixture(const char *name)
 {
     static const fixture *const tables[] = { fixtures,        linear_fixtures,    static_fixtures,
-                                             titans_fixtures, laplacian_fixtures, vision_fixtures };
+                                             titans_fixtures, laplacian_fixtures, vision_fixtures,
+                                             maps_fixtures,   select_fixtures,    session_fixtures,
+                                             probe_fixtures,  landmark_fixtures };
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
         for (const fixture *f = tables[t]; f->name; f++) {
             if (strcmp(f->name, name) == 0) {
@@ -171,13 +173,15 @@ static void softmax(int64_t n, double *s, double *lse)
 }
 
 /* One row: keys in `key`, scores in `s`; their number. */
-static int64_t row_scores(const problem *p, int64_t b, int64_t h, int64_t i, int64_t *key, double *s)
+static int64_t row_scores(const problem *p, int64_t b, int64_t h, int64_t i, const bool *seen, int64_t *key,
+                          double *s)
 {
     const fixture *f = p->fixture;
     int64_t n = 0, g = h / (p->heads / p->kv_heads);
     double scale = isnan(p->scale) ? 1 / sqrt((double)p->dim) : p->scale;
     for (int64_t j = 0; j < p->keys; j++) {
-        if ((f->visible && !f->visible(p, h, i, j)) || (p->causal && j > i + p->keys - p->queries)) {
+        if ((seen && !seen[i * p->keys + j]) || (f->visible && !f->visible(p, h, i, j)) ||
+            (p->causal && j > i + p->keys - p->queries)) {
             continue;
         }
         double dot = 0;
@@ -203,10 +207,15 @@ void reference_attend(const problem *p, array *o, array *lse, array *map)
     }
     int64_t *key = calloc((size_t)p->keys + 1, sizeof *key);
     double *s = calloc((size_t)p->keys + 1, sizeof *s), l = NAN;
+    bool *seen = p->fixture->mask ? calloc((size_t)(p->queries * p->keys) + 1, sizeof *seen) : NULL;
     for (int64_t b = 0; b < p->batch; b++) {
         for (int64_t h = 0; h < p->heads; h++) {
+            if (seen) {
+                memset(seen, 0, (size_t)(p->queries * p->keys));
+                p->fixture->mask(p, b, h, seen);
+            }
             for (int64_t i = 0; i < p->queries; i++) {
-                int64_t n = row_scores(p, b, h, i, key, s), g = h / (p->heads / p->kv_heads);
+                int64_t n = row_scores(p, b, h, i, seen, key, s), g = h / (p->heads / p->kv_heads);
                 if (p->fixture->weights) {
                     p->fixture->weights(p, n, s);
                 } else {
@@ -230,4 +239,57 @@ void reference_attend(const problem *p, array *o, array *lse, array *map)
     }
     free(s);
     free(key);
+    free(seen);
+}
+
+/* ---- what fixtures share ---- */
+
+int64_t problem_integer(const problem *p, const char *name)
+{
+    return (int64_t)problem_number(p, name, 0);
+}
+
+bool problem_is(const problem *p, const char *name, const char *value)
+{
+    return strcmp(problem_text(p, name, ""), value) == 0;
+}
+
+int64_t problem_position(const problem *p, int64_t query)
+{
+    return query + p->keys - p->queries;
+}
+
+double problem_score(const problem *p, int64_t b, int64_t h, int64_t i, int64_t j)
+{
+    const double *q = array_at(&p->q, b, h, i, 0),
+                 *k = array_at(&p->k, b, h / (p->heads / p->kv_heads), j, 0);
+    double sum = 0, scale = isnan(p->scale) ? 1 / sqrt((double)p->dim) : p->scale;
+    for (int64_t c = 0; c < p->dim; c++) {
+        sum += q[c] * k[c];
+    }
+    return scale * sum;
+}
+
+void reference_best(int64_t n, const double *x, int64_t k, bool *marked)
+{
+    for (; k > 0; k--) {
+        int64_t at = -1;
+        for (int64_t i = 0; i < n; i++) {
+            at = !marked[i] && (at < 0 || x[i] > x[at]) ? i : at;
+        }
+        if (at < 0) {
+            return;
+        }
+        marked[at] = true;
+    }
+}
+
+double *reference_numbers(int64_t n)
+{
+    return calloc((size_t)n + 1, sizeof(double));
+}
+
+bool *reference_marks(int64_t n)
+{
+    return calloc((size_t)n + 1, sizeof(bool));
 }

@@ -31,8 +31,9 @@ typedef struct problem {
     const fixture *fixture;
     int64_t batch, heads, kv_heads, queries, keys, dim, dim_v;
     bool causal;
-    bool forward_only; /* this form has no gradients */
-    double scale;      /* NAN: the variant's default */
+    bool forward_only;                  /* this form has no gradients */
+    bool rows_together, heads_together; /* rows, or heads, choose their keys together */
+    double scale;                       /* NAN: the variant's default */
     array q, k, v, grad_o;
     ga_named_text parameters[REFERENCE_PARAMETERS];
     int parameter_count;
@@ -51,6 +52,8 @@ struct fixture {
     void (*make_dense)(problem *p);
     bool (*visible)(const problem *p, int64_t head, int64_t query,
                     int64_t key); /* without --causal; NULL = all */
+    /* Marks the keys that the queries of a head see, (queries, keys), zero before; without --causal. NULL = visible. */
+    void (*mask)(const problem *p, int64_t batch, int64_t head, bool *seen);
     double (*bias)(const problem *p, int64_t head, int64_t query, int64_t key); /* NULL = 0 */
     /* What is added where it depends on the batch; NULL = 0. */
     double (*term)(const problem *p, int64_t batch, int64_t head, int64_t query, int64_t key);
@@ -65,11 +68,13 @@ struct fixture {
     bool query_tensors; /* some of its tensors have a row for every query or token */
     bool map_alone;     /* o is not its map times v */
     bool one_head;      /* takes one head alone */
+    bool causal_only;   /* refused without --causal */
 };
 
 /* Ended by a row without name. */
 extern const fixture fixtures[], linear_fixtures[], static_fixtures[], titans_fixtures[],
-    laplacian_fixtures[], vision_fixtures[];
+    laplacian_fixtures[], vision_fixtures[], maps_fixtures[], select_fixtures[], session_fixtures[],
+    probe_fixtures[], landmark_fixtures[];
 const fixture *find_fixture(const char *name);
 
 /* Numbers in (-1, 1), the same for the same seed. */
@@ -92,6 +97,18 @@ double problem_number(const problem *p, const char *name, double otherwise);
 /* Returns the new tensor's values, zero. */
 array *problem_tensor(problem *p, const char *name, int ndim, const int64_t *shape);
 const array *problem_find(const problem *p, const char *name);
+/* A parameter as a whole number, 0 when it is not set; whether it is set to that word. */
+int64_t problem_integer(const problem *p, const char *name);
+bool problem_is(const problem *p, const char *name, const char *value);
+/* Place of a query on the line of the keys. */
+int64_t problem_position(const problem *p, int64_t query);
+/* The scaled dot product of a query and a key. */
+double problem_score(const problem *p, int64_t b, int64_t h, int64_t i, int64_t j);
+/* Marks the k largest of n that are not marked; ties: the lower index. */
+void reference_best(int64_t n, const double *x, int64_t k, bool *marked);
+/* Zeros, to be freed. */
+double *reference_numbers(int64_t n);
+bool *reference_marks(int64_t n);
 
 /* o (B, H, Nq, e); lse and map (B, H, Nq[, Nk]) may be NULL. By the definition, in O(N^2). */
 void reference_attend(const problem *p, array *o, array *lse, array *map);

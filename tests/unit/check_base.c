@@ -17,7 +17,7 @@
 
 START_TEST(statuses_and_version)
 {
-    for (int s = GA_OK; s <= GA_INTERNAL; s++) {
+    for (int s = GA_OK; s <= GA_DEVICE_FAILED; s++) {
         ck_assert_str_ne(ga_status_name((ga_status)s), ga_status_name((ga_status)99));
     }
     ck_assert_str_eq(ga_version(), PACKAGE_VERSION);

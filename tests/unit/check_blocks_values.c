@@ -489,6 +489,27 @@ static void teardown(void)
     ga_context_destroy(context);
 }
 
+/* Weights e^lse over their sum; a part that saw no key has none, and rows that no part saw are 0. */
+START_TEST(partial_results_join)
+{
+    call c = start();
+    const double o[3][2][2] = { { { 1, 2 }, { 7, 7 } }, { { 3, -2 }, { 7, 7 } }, { { 9, 9 }, { 7, 7 } } };
+    const double lse[3][2] = { { log(1), -INFINITY }, { log(3), -INFINITY }, { -INFINITY, -INFINITY } };
+    memcpy(add(&c, "o", 3, (int64_t[]){ 3, 2, 2 }), o, sizeof o);
+    memcpy(add(&c, "lse", 2, (int64_t[]){ 3, 2 }), lse, sizeof lse);
+    DLTensor *joined = run(&c, "merge-partials", "o"), *total = run(&c, "merge-partials", "lse");
+    const double *y = joined->data, *z = total->data;
+    ck_assert_double_eq_tol(y[0], 2.5, 1e-14);
+    ck_assert_double_eq_tol(y[1], -1, 1e-14);
+    ck_assert(y[2] == 0 && y[3] == 0);
+    ck_assert_double_eq_tol(z[0], log(4), 1e-14);
+    ck_assert(z[1] == -INFINITY);
+    ga_tensor_destroy(context, joined);
+    ga_tensor_destroy(context, total);
+    finish(&c);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("blocks_values");
@@ -506,6 +527,7 @@ int main(void)
     tcase_add_test(tests, codes_have_the_wanted_cosines);
     tcase_add_test(tests, one_side_may_be_empty);
     tcase_add_test(tests, influence_is_the_change_of_the_loss);
+    tcase_add_test(tests, partial_results_join);
     suite_add_tcase(suite, tests);
     return test_run(suite);
 }

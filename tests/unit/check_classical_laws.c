@@ -2,40 +2,9 @@
 #include "config.h"
 
 #include "check_classical.h"
+#include "check_law.h"
 
-enum { MOST_NODES = 8, SETS = 1 << MOST_NODES, RUNS = 6000 };
-
-/* ---- counting ---- */
-
-/* Outcomes are sets of numbers below MOST_NODES, nodes or edges, as bits. */
-typedef struct law {
-    double expected[SETS]; /* probabilities */
-    int64_t found[SETS];
-} law;
-
-/* Wilson and Hilferty: the cube root of chi-square / k is nearly normal. */
-static void check_law(const law *l, const char *name)
-{
-    double x = 0, total = 0, rare = 0;
-    int64_t cells = 0, rarely = 0;
-    for (int i = 0; i < SETS; i++) {
-        double wanted = l->expected[i] * RUNS, difference = (double)l->found[i] - wanted;
-        total += l->expected[i];
-        ck_assert_msg(wanted > 1e-9 || l->found[i] == 0, "%s: outcome %x is impossible", name, (unsigned)i);
-        if (wanted >= 5) {
-            x += difference * difference / wanted;
-            cells++;
-        } else {
-            rare += wanted;
-            rarely += l->found[i];
-        }
-    }
-    ck_assert_msg(fabs(total - 1) < 1e-9, "%s: probabilities sum to %.12g", name, total);
-    ck_assert_msg((double)rarely < rare + 6 * sqrt(rare) + 6, "%s: rare outcomes are frequent", name);
-    ck_assert_int_gt(cells, 1);
-    double k = (double)cells - 1, z = (cbrt(x / k) - (1 - 2 / (9 * k))) / sqrt(2 / (9 * k));
-    ck_assert_msg(z < 5, "%s: chi-square %g of %g, z = %g", name, x, k, z);
-}
+enum { RUNS = 6000 };
 
 static int edge_number(const ga_graph *g, int64_t u, int64_t v)
 {
@@ -80,7 +49,7 @@ static void node_law(ga_context *context, const ga_graph *graph, const char *met
                      int64_t size, law *l)
 {
     draw_law(context, graph, method, parameters, size, false, l);
-    check_law(l, method);
+    check_law(l, RUNS, method);
 }
 
 /* ---- the graph: 0 to 4 are connected, 5 is isolated where there are six nodes ---- */
@@ -450,7 +419,7 @@ START_TEST(pies)
     memset(l.expected, 0, sizeof l.expected);
     pass_on(&l, 0, 2, false, first, 0, 1);
     draw_law(context, graph, "pies", "", 2, true, &l);
-    check_law(&l, "pies");
+    check_law(&l, RUNS, "pies");
     ga_graph_destroy(context, graph);
     done_with(context);
 }
@@ -470,7 +439,7 @@ START_TEST(loop_erased_walks_make_uniform_trees)
         l.expected[set] = tree ? 1.0 / 8 : 0;
     }
     draw_law(context, graph, "loop_erased_walk", "induced=0", 4, true, &l);
-    check_law(&l, "loop_erased_walk");
+    check_law(&l, RUNS, "loop_erased_walk");
     ga_graph_destroy(context, graph);
     done_with(context);
 }
@@ -501,7 +470,7 @@ static void edge_law(ga_context *context, const ga_graph *graph, const char *met
                      int64_t size, law *l)
 {
     draw_law(context, graph, method, parameters, size, true, l);
-    check_law(l, method);
+    check_law(l, RUNS, method);
 }
 
 START_TEST(edges)

@@ -651,8 +651,11 @@ START_TEST(foreign_files)
     ga_graph *graph = NULL;
     ck_assert_int_eq(
         ga_graph_read(context, text_file("a.graphml", "<?xml version='1.0'?>\n"), NULL, &graph, NULL),
-        GA_FORMAT);
-    ck_assert_ptr_nonnull(strstr(ga_context_error(context), "looks like XML"));
+        GA_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(ga_context_error(context), "a.graphml: graphml needs libgraphattn-igraph"));
+    ck_assert_int_eq(ga_graph_read(context, text_file("a.dot", "digraph { }\n"), NULL, &graph, NULL),
+                     GA_FORMAT);
+    ck_assert_ptr_nonnull(strstr(ga_context_error(context), "looks like DOT"));
     ck_assert_int_eq(ga_graph_read(context, in_folder("missing"), NULL, &graph, NULL), GA_IO);
     ck_assert_int_eq(ga_graph_read(context, folder, NULL, &graph, NULL), GA_IO);
     done_with(context);

@@ -16,7 +16,9 @@ static inline DLTensor *tensor_of(ga_context *context, const array *a, DLDataTyp
     DLTensor *tensor = NULL;
     test_ok(context, ga_tensor_create(context, dtype, a->ndim, a->shape, &tensor));
     for (int64_t i = 0; i < array_count(a); i++) {
-        if (dtype.bits == 64) {
+        if (dtype.code == kDLUInt) {
+            ((uint8_t *)tensor->data)[i] = (uint8_t)a->data[i];
+        } else if (dtype.bits == 64) {
             ((double *)tensor->data)[i] = a->data[i];
         } else {
             ((float *)tensor->data)[i] = (float)a->data[i];

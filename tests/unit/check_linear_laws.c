@@ -121,6 +121,33 @@ START_TEST(ssd_is_gla)
 }
 END_TEST
 
+/* In single precision such a call is a recurrence of the engine, in double precision a loop; a step below 0 is a loop in
+ * both. One A for all states or one each; one head of q for all; steps through softplus, or one of them negative. */
+START_TEST(ssd_in_single_precision)
+{
+    bool each = _i & 1, softplus = _i & 2, negative = !softplus && _i & 4;
+    ga_context *context = test_threads_context(2);
+    problem p = plain("ssm", 0);
+    array *delta = numbers(&p, "delta", 4, per_token, softplus ? -2 : 0.05, 1, 1);
+    numbers(&p, "a_log", 3, (int64_t[]){ each ? 1 : H, 1, each ? D : 1 }, -1, 1, 2);
+    numbers(&p, "skip", 2, (int64_t[]){ H, E }, -1, 1, 3);
+    numbers(&p, "initial_state", 4, (int64_t[]){ 2, H, D, E }, -1, 1, 4);
+    problem_set(&p, "delta_softplus", softplus ? "1" : "0");
+    p.q.shape[1] = each ? H : 1;
+    delta->data[N + 2] = negative ? -0.5 : delta->data[N + 2];
+    for (int i = 0; i < 2; i++) {
+        const char *name = i ? "state" : "o";
+        DLTensor *narrow = output_of(context, &p, false, ga_attend, name),
+                 *exact = output_of(context, &p, true, ga_attend, name);
+        same_tensors("ssm", name, narrow, exact, 1e-6, 4e-6);
+        ga_tensor_destroy(context, narrow);
+        ga_tensor_destroy(context, exact);
+    }
+    problem_free(&p);
+    test_context_done(context, NULL);
+}
+END_TEST
+
 /* sigma(-x) = exp(-softplus x): the reversed forget gate with exponent 1 is the forget gate of -x. */
 START_TEST(reversed_gate)
 {
@@ -337,6 +364,7 @@ int main(void)
     tcase_add_test(all, no_decay);
     tcase_add_test(all, titans_is_delta);
     tcase_add_test(all, ssd_is_gla);
+    tcase_add_loop_test(all, ssd_in_single_precision, 0, 8);
     tcase_add_test(all, reversed_gate);
     tcase_add_test(all, row_sum_as_eta);
     tcase_add_test(all, separable_attention_is_a_varying_system);

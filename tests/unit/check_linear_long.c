@@ -74,9 +74,8 @@ static const int64_t token[] = { 1, 1, LONG, 1 }, channel[] = { 1, 1, LONG, D },
 
 /* ---- decay ---- */
 
-static const double decays[][2] = {
-    { -1e-6, 0 }, { -1e-3, -1e-4 }, { -60, -20 }, { -800, -100 }, { -40, 0 }
-};
+static const double decays[][2] = { { -1e-6, 0 }, { -1.1e-6, -1.1e-6 }, { -1e-3, -1e-4 },
+                                    { -60, -20 }, { -800, -100 },       { -40, 0 } };
 enum { DECAYS = sizeof decays / sizeof *decays };
 
 START_TEST(decay_of_gla)
@@ -139,6 +138,10 @@ START_TEST(decay_of_the_others)
     numbers(&p, "delta", 4, column, -high, -low);
     numbers(&p, "a_log", 3, (int64_t[]){ 1, 1, 1 }, 0, 0);
     stays_close(&p, "ssm", 1e-5);
+    p = longer("ssm", LONG);
+    numbers(&p, "delta", 4, token, -high, -low);
+    numbers(&p, "a_log", 3, (int64_t[]){ 1, 1, D }, -1, 0);
+    stays_close(&p, "ssm, one step a token", 1e-5);
     p = longer("titans", LONG);
     numbers(&p, "theta", 3, (int64_t[]){ 1, 1, LONG }, 0, 0.05);
     numbers(&p, "eta", 3, (int64_t[]){ 1, 1, LONG }, 0, 0.9);

@@ -278,6 +278,55 @@ START_TEST(refuses_gradient)
 }
 END_TEST
 
+static const form before[] = {
+    { "self, later", "self", "1.25", 1, 2, 1, 333, 333, 5, 37, true, .also = { "mask_diagonal" },
+      .value = { "1" } },
+    { "self, later, p 2", "self", "2", 1, 1, 1, 90, 90, 8, 8, .causal = true },
+    { "cross, later", "cross", "1.6", 1, 2, 1, 151, 143, 19, 19, .causal = true },
+};
+
+/* What a token that comes later holds, not a number even, does not reach the rows before it, nor their gradients. */
+START_TEST(later_tokens)
+{
+    const form *f = &before[_i / 2];
+    int64_t bad = f->keys * 2 / 3, rows = bad - (f->keys - f->queries);
+    ga_context *context = test_threads_context(2);
+    double tolerance = _i % 2 ? 1e-12 : 1e-5;
+    problem p;
+    setup clean, spoiled;
+    make(&p, f);
+    setup_open(&clean, &p, _i % 2);
+    for (int64_t x = 0; x < f->dim; x++) {
+        p.k.data[bad * f->dim + x] = NAN;
+    }
+    p.v.data[bad * f->dim_v + 1] = _i / 2 == 1 ? INFINITY : NAN;
+    setup_open(&spoiled, &p, _i % 2);
+    setup *const both[] = { &clean, &spoiled };
+    for (int i = 0; i < 2; i++) {
+        want(both[i], "", "o");
+        want(both[i], "grad_", "q");
+        test_ok(context, ga_attend(context, "p-adapter", &both[i]->call, both[i]->wanted, 2));
+    }
+    for (int w = 0; w < 2; w++) {
+        int64_t width = w ? f->dim : f->dim_v;
+        for (int64_t at = 0; at < f->heads * f->queries * width; at++) {
+            double a = value_at(clean.wanted[w].tensor, at), b = value_at(spoiled.wanted[w].tensor, at);
+            int64_t row = at / width % f->queries;
+            ck_assert_msg(row >= rows || fabs(a - b) <= tolerance * (1 + fabs(a)),
+                          "%s: %s of row %lld: %g, %g", f->name, clean.wanted[w].name, (long long)row, b, a);
+            ck_assert_msg(w == 1 || row < rows || at % width != 1 || !isfinite(b), "%s: row %lld is finite",
+                          f->name, (long long)row);
+        }
+    }
+    drop(context, &clean);
+    drop(context, &spoiled);
+    setup_close(&clean);
+    setup_close(&spoiled);
+    problem_free(&p);
+    test_context_done(context, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("p-adapter calls");
@@ -286,6 +335,7 @@ int main(void)
     tcase_add_loop_test(all, threads, 0, LARGE);
     tcase_add_loop_test(all, out_of_memory, 0, 3);
     tcase_add_test(all, no_whole_map);
+    tcase_add_loop_test(all, later_tokens, 0, 6);
     tcase_add_loop_test(all, nothing_there, 0, EMPTY);
     tcase_add_loop_test(all, refuses, 0, REFUSALS);
     tcase_add_loop_test(all, refuses_gradient, 0, 2);

@@ -121,7 +121,8 @@ static bool make(problem *p, const ga_variant *variant, const shape *s, bool cau
 {
     const fixture *f = find_fixture(variant->name);
     ck_assert_msg(f != NULL, "variant %s has no reference", variant->name);
-    if ((causal && !(variant->can & GA_CAN_CAUSAL)) || (!causal && variant->can & GA_ALWAYS_CAUSAL) ||
+    if ((causal && !(variant->can & GA_CAN_CAUSAL)) || (!causal && f->causal_only) ||
+        (!causal && variant->can & GA_ALWAYS_CAUSAL) ||
         (s->queries != s->keys && !(variant->can & GA_CAN_CROSS && f->any_queries)) ||
         (s->heads != 1 && f->one_head) || (s->heads != s->kv_heads && !(variant->can & GA_CAN_GROUP))) {
         return false;
@@ -257,7 +258,7 @@ END_TEST
 static void check_past(ga_context *context, const ga_variant *variant, problem *p)
 {
     (void)variant;
-    if (!p->causal || p->queries != p->keys || p->keys < 2) {
+    if (!p->causal || p->queries != p->keys || p->keys < 2 || p->rows_together) {
         return;
     }
     DLTensor *before = output_of(context, p, false, "o");
@@ -288,7 +289,8 @@ END_TEST
 static void check_decode(ga_context *context, const ga_variant *variant, problem *p)
 {
     if (!p->causal || p->queries != p->keys || !(variant->can & GA_CAN_CROSS) || p->fixture->token_graph ||
-        p->fixture->query_tensors || strcmp(variant->name, "block-sparse") == 0 || problem_find(p, "bias")) {
+        p->rows_together || p->fixture->query_tensors || strcmp(variant->name, "block-sparse") == 0 ||
+        problem_find(p, "bias")) {
         return;
     }
     DLTensor *all = output_of(context, p, false, "o");
@@ -410,6 +412,9 @@ END_TEST
 static void check_nan(ga_context *context, const ga_variant *variant, problem *p)
 {
     (void)variant;
+    if (p->rows_together || p->heads_together) {
+        return;
+    }
     DLTensor *before = output_of(context, p, false, "o");
     int64_t row = p->queries / 2;
     *array_at(&p->q, 0, 0, row, 0) = NAN;

@@ -39,7 +39,7 @@ START_TEST(table_is_sound)
             ck_assert_str_ne(all[j]->name, v->name);
         }
         ck_assert_int_eq((v->can & GA_IS_PATTERN) != 0, ga__pattern_find(v->name) != NULL);
-        ck_assert_int_eq((v->can & GA_CARRIES_STATE) != 0, v->ops->pattern == NULL);
+        ck_assert_int_eq((v->can & (GA_CARRIES_STATE | GA_SELECTS)) != 0, v->ops->pattern == NULL);
     }
     ck_assert_int_ge(count, 9);
     ck_assert_ptr_null(ga_variant_find("nothing"));

@@ -546,6 +546,31 @@ START_TEST(nan_stays)
 }
 END_TEST
 
+/* A row whose sum is 0 is 0 where its values are infinite too. */
+START_TEST(dead_row_of_infinities)
+{
+    ga_context *context = new_context();
+    scan_case *c = scan_case_new((ga__scan_shape){ 1, 1, 1, 20, 20, 6, 5 },
+                                 (scan_choice){ DECAY_NONE, false, false, true, false, false }, 23);
+    for (int form = GA_SCAN_RECURRENT; form <= GA_SCAN_CHUNKED; form++) {
+        scan_tensor o, state;
+        c->problem.form = (ga_scan_form)form;
+        scan_case_store(c, TYPE_F32);
+        memset((float *)c->input[Q].data + 7 * 6, 0, 6 * sizeof(float));
+        ((float *)c->input[V].data)[3] = INFINITY;
+        run_o(context, c, &o, &state);
+        for (int64_t i = 0; i < 5; i++) {
+            ck_assert(scan_tensor_at(&o, 7 * 5 + i) == 0);
+        }
+        ck_assert(!isfinite(scan_tensor_at(&o, 8 * 5 + 3)));
+        scan_tensor_free(&o);
+        scan_tensor_free(&state);
+    }
+    scan_case_free(c);
+    ga_context_destroy(context);
+}
+END_TEST
+
 START_TEST(thread_counts)
 {
     static const int threads[] = { 1, 2, 3, 7 };
@@ -733,6 +758,7 @@ int main(void)
     tcase_add_test(hard, resets_clear_infinities);
     tcase_add_test(hard, identical_and_zero_keys);
     tcase_add_test(hard, dead_rows);
+    tcase_add_test(hard, dead_row_of_infinities);
     tcase_add_test(hard, long_sequences);
     tcase_add_loop_test(hard, last_token_changes_nothing_before, 0, CHOICES);
     tcase_add_test(hard, nan_stays);

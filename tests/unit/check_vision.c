@@ -381,6 +381,28 @@ START_TEST(hidden_keys_are_not_read)
 }
 END_TEST
 
+/* Only where the range ends with it. */
+START_TEST(infinite_parameters_are_refused)
+{
+    static const char *const wrong[][2] = { { "gain", "inf" }, { "sigma", "inf" }, { "gain", "nan" } };
+    for (int i = 0; i < 3; i++) {
+        call c = start("object", 1, 1, 3, 4, 4, 3);
+        char words[64];
+        set(&c, wrong[i][0], wrong[i][1]);
+        snprintf(words, sizeof words, "%s=%s: expected a number, >", wrong[i][0], wrong[i][1]);
+        refused(&c, "o", words);
+        finish(&c);
+    }
+    call c = start("shifted-window", 1, 1, 8, 8, 4, 3);
+    set(&c, "window", "4");
+    set(&c, "mask_value", "-inf");
+    ga_tensor_destroy(context, run(&c, "o"));
+    set(&c, "mask_value", "inf");
+    refused(&c, "o", "mask_value");
+    finish(&c);
+}
+END_TEST
+
 /* ---- probe ---- */
 
 /* The numbers of the paper's second program: N = 6, D = 4, M = 2. */
@@ -628,6 +650,7 @@ int main(void)
     tcase_add_test(tests, kernel_is_appended_codes);
     tcase_add_test(tests, stop_takes_the_rest);
     tcase_add_test(tests, hidden_keys_are_not_read);
+    tcase_add_test(tests, infinite_parameters_are_refused);
     tcase_add_test(tests, probe_has_the_golden_values);
     tcase_add_test(tests, segments_are_calls);
     tcase_add_test(tests, gradients_of_probes);
