@@ -18,4 +18,4 @@ bench_statistics_beside_igraph_SOURCES = bench/statistics/beside_igraph.c
 bench_statistics_beside_igraph_CFLAGS = $(AM_CFLAGS) $(IGRAPH_CFLAGS)
 bench_statistics_beside_igraph_LDADD = libgraphattn-core.la $(IGRAPH_LIBS) -lm
 endif
-EXTRA_DIST += bench/statistics/run bench/quality/run bench/quality/table
+EXTRA_DIST += bench/statistics/run bench/quality/run bench/quality/table bench/quality/results.tsv

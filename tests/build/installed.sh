@@ -9,14 +9,14 @@ command -v pkg-config >/dev/null || { echo "no pkg-config"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-if [ $# -eq 3 ]; then
-    root=$1 libdir=$2 bindir=$3
-else
-    root=$work/root libdir=/usr/local/lib bindir=/usr/local/bin
-    env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory install DESTDIR="$root" prefix=/usr/local \
-        exec_prefix=/usr/local libdir=$libdir bindir=$bindir datarootdir=/usr/local/share \
-        includedir=/usr/local/include >"$work/install.log" 2>&1 || { tail -n 20 "$work/install.log"; exit 1; }
+if [ $# -ne 3 ]; then
+    # Into the folders that the build was configured for: libtool installs libraries that need each other nowhere else.
+    clean=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory DESTDIR="$work/root")
+    "${clean[@]}" install >"$work/install.log" 2>&1 || { tail -n 20 "$work/install.log"; exit 1; }
+    "${clean[@]}" installcheck-local
+    exit
 fi
+root=$1 libdir=$2 bindir=$3
 
 # The files of pkg-config name the folders that the build was configured for; they move with them.
 export PKG_CONFIG_PATH=$root$libdir/pkgconfig LD_LIBRARY_PATH=$root$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
