@@ -16,7 +16,7 @@ ga_status ga__measure_pagerank(ga__study *study)
     GA_TRY(ga__study_degrees(study));
     GA_TRY(ga__study_reals(study, "pagerank", study->nodes, &rank));
     ga__links links = { study->nodes, study->in.offsets, study->in.targets, study->out_degree, NULL };
-    GA_TRY(ga__power(study->context, &links, study->options->alpha, 1e-14, rank));
+    GA_TRY(ga__power(study->context, &links, study->options->alpha, 1e-12, rank));
     for (int64_t v = 0; v < study->nodes; v++) {
         best = rank[v] > rank[best] ? v : best;
         entropy -= rank[v] > 0 ? rank[v] * log(rank[v]) : 0;

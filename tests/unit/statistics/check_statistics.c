@@ -342,6 +342,63 @@ START_TEST(alike_parts)
 }
 END_TEST
 
+/* ---- PageRank of graphs of many blocks ---- */
+
+/* The L1 norm of what the equation leaves over. */
+static double pagerank_residual(ga_graph *graph, const ga_statistics *s, double alpha)
+{
+    ga_csr out = ga_graph_out(graph);
+    const double *rank = ga_statistics_array(s, "pagerank")->data;
+    double lost = 0, residual = 0, *wanted = calloc((size_t)out.rows, sizeof *wanted);
+    ck_assert_ptr_nonnull(wanted);
+    for (int64_t u = 0; u < out.rows; u++) {
+        int64_t degree = out.offsets[u + 1] - out.offsets[u];
+        lost += degree ? 0 : rank[u];
+        for (int64_t e = out.offsets[u]; e < out.offsets[u + 1]; e++) {
+            wanted[out.targets[e]] += alpha * rank[u] / (double)degree;
+        }
+    }
+    for (int64_t v = 0; v < out.rows; v++) {
+        residual += fabs(wanted[v] + (1 - alpha + alpha * lost) / (double)out.rows - rank[v]);
+    }
+    free(wanted);
+    return residual;
+}
+
+/* A third of the nodes with links out of them only, a third with links into them only; a cycle through the rest, which
+ * forgets slowly; no cycle at all. */
+START_TEST(large_pageranks)
+{
+    enum { PART = 4000 };
+    static const double alphas[] = { 0, 0.5, 0.85, 0.99, 0.9999 };
+    ga_context *context = plain_context(2);
+    uint32_t source[4 * PART], target[4 * PART];
+    for (int cycles = 0; cycles < 2; cycles++) {
+        for (uint32_t i = 0; i < PART; i++) {
+            uint32_t far = (uint32_t)lucky(PART);
+            source[i] = PART + i, target[i] = PART + (cycles ? (i + 1) % PART : PART + i);
+            source[PART + i] = i, target[PART + i] = PART + far;
+            source[2 * PART + i] = PART + far, target[2 * PART + i] = 2 * PART + i;
+            source[3 * PART + i] = i, target[3 * PART + i] = 2 * PART + far;
+        }
+        ga_graph *graph =
+            graph_of(context, 3 * PART, 4 * PART, source, target, GA_LOOPS_DROP, GA_MULTI_COLLAPSE);
+        for (size_t i = 0; i < sizeof alphas / sizeof *alphas; i++) {
+            ga_statistics *found = NULL;
+            ga_statistics_options o = GA_STATISTICS_OPTIONS_INIT;
+            o.metrics = "pagerank";
+            o.alpha = alphas[i];
+            test_ok(context, ga_statistics_compute(context, graph, &o, &found));
+            double residual = pagerank_residual(graph, found, alphas[i]);
+            ck_assert_msg(residual < 3e-12, "alpha %g leaves %g", alphas[i], residual);
+            ga_statistics_destroy(context, found);
+        }
+        ga_graph_destroy(context, graph);
+    }
+    done_with(context);
+}
+END_TEST
+
 /* ---- power laws: the likelihood is at its maximum ---- */
 
 static double law_sum(double alpha, double from)
@@ -604,6 +661,7 @@ int main(void)
     tcase_set_timeout(all, 240);
     tcase_add_test(all, definitions);
     tcase_add_test(all, alike_parts);
+    tcase_add_test(all, large_pageranks);
     tcase_add_test(all, power_laws);
     tcase_add_test(all, labels_by_hand);
     tcase_add_test(all, any_number_of_threads);
