@@ -86,9 +86,9 @@ static bool read_device(const char *text, ga_device_kind *kind, int *index)
 /* Commands on graphs and tables, which know the CPU alone. */
 static bool is_of_cpu(const command *what)
 {
-    static const char *const names[] = { "convert",   "info",   "generate", "jdm",   "dcm",     "rescale",
-                                         "realize",   "rewire", "sample",   "stats", "compare", "report",
-                                         "neighbors", "mask",   "variants", "cost",  "help" };
+    static const char *const names[] = { "convert",   "info",   "generate", "rescale", "realize",
+                                         "rewire",    "sample", "stats",    "compare", "report",
+                                         "neighbors", "mask",   "variants", "cost",    "help" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(what->name, names[i]) == 0) {
             return true;

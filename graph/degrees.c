@@ -159,8 +159,7 @@ static ga_status differences(ga_context *context, const ga_graph *graph, const i
     return ga__noted_status(&c.status);
 }
 
-/* A counter that went round leaves too small a sum. */
-static ga_status check_sum(ga_context *context, const ga_graph *graph, const uint32_t *degrees)
+ga_status ga__degrees_check(ga_context *context, const ga_graph *graph, const uint32_t *degrees)
 {
     int64_t sum = 0;
     for (int64_t v = 0; graph->edges > UINT32_MAX && v < graph->nodes; v++) {
@@ -204,7 +203,7 @@ done:
 static ga_status count_targets(ga_context *context, const ga_graph *graph, uint32_t *degrees)
 {
     ga_status status = count_all(context, graph, degrees);
-    return status == GA_OK ? check_sum(context, graph, degrees) : status;
+    return status == GA_OK ? ga__degrees_check(context, graph, degrees) : status;
 }
 
 ga_status ga_graph_degrees(ga_context *context, const ga_graph *graph, uint32_t *out_degree,

@@ -52,10 +52,29 @@ void ga_graph_destroy(ga_context *context, ga_graph *graph)
     ga__graph_free_array(context, graph, graph->weights);
     ga__graph_free_in(context, graph);
     ga__graph_free_array(context, graph, graph->ids);
+    ga__device_edges_free(context, &graph->on_device);
     if (graph->map) {
         (void)munmap(graph->map, (size_t)graph->map_size);
     }
     ga_free(context, graph);
+}
+
+ga_status ga_graph_to_device(ga_context *context, ga_graph *graph)
+{
+    ga_status status = GA_OK;
+    ga__device_edges made = { 0 };
+    int device = ga__device_id(context);
+    ga__begin(context);
+    if (graph->on_device.device == device) {
+        return GA_OK;
+    }
+    if (device) {
+        GA_TRY(ga__device_edges_bring(context, graph->nodes, graph->out_offsets, graph->out_targets, &made));
+    }
+    ga__device_edges_free(context, &graph->on_device);
+    graph->on_device = made;
+done:
+    return status;
 }
 
 int64_t ga_graph_nodes(const ga_graph *graph)

@@ -5,6 +5,7 @@
 #include <graphattn/graph.h>
 
 #include "lib/base/base.h"
+#include "lib/engine/count/count_device.h"
 
 struct ga_graph {
     int64_t nodes, edges;
@@ -17,6 +18,7 @@ struct ga_graph {
     uint64_t *ids;     /* nodes, ascending, or NULL for 0 .. nodes - 1 */
     void *map;         /* a mapped .gab: the arrays above then point into it, except those built later */
     int64_t map_size;
+    ga__device_edges on_device;       /* a copy of the rows (ga_graph_to_device) */
     uint64_t file_device, file_inode; /* of the file it came from (0, 0 = none), to refuse writing over it */
 };
 
@@ -29,6 +31,9 @@ ga_status ga__graph_adopt(ga_context *context, int64_t nodes, int64_t edges, int
 void ga__graph_free_array(ga_context *context, const ga_graph *graph, void *array);
 /* Drops the transpose. */
 void ga__graph_free_in(ga_context *context, ga_graph *graph);
+
+/* GA_UNSUPPORTED when a count of edges into a node went round 2^32, which leaves too small a sum. */
+ga_status ga__degrees_check(ga_context *context, const ga_graph *graph, const uint32_t *degrees);
 
 /* Edge pairs (count of them, any order, repetitions as given) to a CSR with sorted rows, in parallel and without
  * policies; pairs is used as scratch. Returns owned arrays. */

@@ -5,6 +5,7 @@
 #include <graphattn/sampling.h>
 
 #include "lib/base/base.h"
+#include "lib/engine/count/count_device.h"
 
 /* Classes of one side in ascending order of (degree, label); label is NULL without labels. */
 typedef struct ga__classes {
@@ -80,6 +81,10 @@ ga_status ga__jdm_by_table(ga_context *context, const ga__edge_classes *classes,
                            ga__cells *cells);
 /* By one row at a time: for many classes. */
 ga_status ga__jdm_by_rows(ga_context *context, const ga__edge_classes *classes, ga__cells *cells);
+
+/* On the context's device, which has the edges. GA_UNSUPPORTED for too many classes. */
+ga_status ga__jdm_on_device(ga_context *context, const ga__device_edges *edges,
+                            const ga__edge_classes *classes, ga__cells *cells);
 
 ga_status ga__cells_new(ga_context *context, int64_t count, ga__cells *cells);
 void ga__cells_clear(ga_context *context, ga__cells *cells);

@@ -18,8 +18,8 @@ void ga__counted_clear(ga_context *context, ga__counted *counted)
 }
 
 /* Classes of all nodes; the class arrays hold degrees before. */
-static ga_status find_classes(ga_context *context, const ga_graph *graph, const int64_t *labels,
-                              ga__counted *c)
+static ga_status find_classes(ga_context *context, const ga_graph *graph, const ga__device_edges *edges,
+                              const int64_t *labels, ga__counted *c)
 {
     ga_status status = GA_OK;
     int64_t nodes = graph->nodes;
@@ -28,7 +28,11 @@ static ga_status find_classes(ga_context *context, const ga_graph *graph, const 
     ga__advise_large(c->out_class, nodes * (int64_t)sizeof *c->out_class);
     ga__advise_large(c->in_class, nodes * (int64_t)sizeof *c->in_class);
     uint32_t *out = (uint32_t *)c->out_class, *in = (uint32_t *)c->in_class;
-    GA_TRY(ga_graph_degrees(context, graph, out, in));
+    GA_TRY(ga_graph_degrees(context, graph, out, edges ? NULL : in));
+    if (edges) {
+        GA_TRY(ga__count_targets(context, edges, in));
+        GA_TRY(ga__degrees_check(context, graph, in));
+    }
     GA_TRY(ga__classes_of(context, nodes, out, labels, &c->matrices->out, c->out_class));
     GA_TRY(ga__classes_of(context, nodes, in, labels, &c->matrices->in, c->in_class));
 done:
@@ -129,23 +133,42 @@ done:
 
 /* ---- both ---- */
 
+/* The edges on the context's device; NULL on the CPU. brought: takes a copy made for this call. */
+static ga_status find_edges(ga_context *context, const ga_graph *graph, ga__device_edges *brought,
+                            const ga__device_edges **edges)
+{
+    ga_status status = GA_OK;
+    int device = ga__device_id(context);
+    *edges = device == 0 ? NULL : graph->on_device.device == device ? &graph->on_device : brought;
+    if (*edges == brought) {
+        status =
+            ga__device_edges_bring(context, graph->nodes, graph->out_offsets, graph->out_targets, brought);
+    }
+    return status;
+}
+
 ga_status ga__matrices_count(ga_context *context, const ga_graph *graph, const int64_t *labels,
                              ga__counted *counted)
 {
     ga_status status = GA_OK;
     ga__counted c = { 0 };
+    ga__device_edges brought = { 0 };
+    const ga__device_edges *edges = NULL;
     uint32_t *by_out = NULL;
     int64_t *first = NULL;
     int threads = 1;
     GA_TRY(GA_NEW_ZERO(context, 1, &c.matrices));
     ga_matrices *m = c.matrices;
-    GA_TRY(find_classes(context, graph, labels, &c));
+    GA_TRY(find_edges(context, graph, &brought, &edges));
+    GA_TRY(find_classes(context, graph, edges, labels, &c));
     GA_TRY(GA_NEW(context, graph->nodes, &by_out));
     ga__advise_large(by_out, graph->nodes * (int64_t)sizeof *by_out);
     GA_TRY(GA_NEW(context, m->out.count + 1, &first));
     GA_TRY(ga__sort_by_class(context, graph->nodes, NULL, c.out_class, m->out.count, by_out, first));
     ga__edge_classes classes = { graph, m->out.count, m->in.count, c.out_class, c.in_class, by_out, first };
-    if (ga__jdm_table_fits(context, &classes, &threads)) {
+    if (edges) {
+        GA_TRY(ga__jdm_on_device(context, edges, &classes, &m->jdm));
+    } else if (ga__jdm_table_fits(context, &classes, &threads)) {
         GA_TRY(ga__jdm_by_table(context, &classes, threads, &m->jdm));
     } else {
         GA_TRY(ga__jdm_by_rows(context, &classes, &m->jdm));
@@ -154,6 +177,7 @@ ga_status ga__matrices_count(ga_context *context, const ga_graph *graph, const i
     *counted = c;
     c = (ga__counted){ 0 };
 done:
+    ga__device_edges_free(context, &brought);
     ga_free(context, by_out);
     ga_free(context, first);
     ga__counted_clear(context, &c);

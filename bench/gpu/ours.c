@@ -142,7 +142,7 @@ static json_t *row_of(run *r, const json_t *shape)
     double error = 0;
     json_object_set_new(row, "workload", json_string(w.name));
     json_object_set_new(row, "kernel", json_string(w.op));
-    json_object_set_new(row, "dtype", json_string(w.bf16 ? "bf16" : "f32"));
+    json_object_set(row, "dtype", json_object_get(shape, "dtype"));
     json_object_set(row, "floor_ms", json_object_get(shape, "floor_ms"));
     if (r->budget > 0 && now() - r->started > r->budget) {
         json_object_set_new(row, "skipped", json_string("the time was used up"));

@@ -119,7 +119,7 @@ def main():
         rows = out["peers"].setdefault(w["name"], {})
         try:
             source = attention if w["operator"].startswith("attention") else edges
-            if w.get("window") or w.get("normaliser"):
+            if w.get("window") or w.get("normaliser") or w["operator"] == "jdm":
                 continue  # no peer computes the same
             for name, call in source(torch, w):
                 try:

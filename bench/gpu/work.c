@@ -13,6 +13,8 @@ struct prepared {
     uint32_t *sources;
     ga_edges edges;
     ga_pattern *pattern;
+    ga_graph *graph;
+    ga_matrices *matrices;
 };
 
 #define TRY(call) \
@@ -164,6 +166,41 @@ done:
     return status;
 }
 
+/* ---- counting ---- */
+
+static bool counts(const work *w)
+{
+    return strcmp(w->op, "jdm") == 0;
+}
+
+static ga_status counting_graph(ga_context *context, const work *w, prepared *p)
+{
+    ga_status status = GA_OK;
+    uint32_t *targets = NULL;
+    TRY(make_graph(context, w, p));
+    TRY(ga_alloc(context, w->edges, sizeof *targets, &targets));
+    for (int64_t v = 0; v < w->nodes; v++) {
+        for (int64_t e = p->offsets[v]; e < p->offsets[v + 1]; e++) {
+            targets[e] = (uint32_t)v;
+        }
+    }
+    TRY(ga_graph_from_edges(context, w->nodes, w->edges, p->sources, targets, NULL, GA_LOOPS_KEEP,
+                            GA_MULTI_KEEP, &p->graph));
+    status = ga_graph_to_device(context, p->graph);
+done:
+    ga_free(context, targets);
+    return status;
+}
+
+static bool same_matrix(ga_matrix_view a, ga_matrix_view b)
+{
+    size_t cells = (size_t)a.cells;
+    return a.rows == b.rows && a.columns == b.columns && a.cells == b.cells && a.total == b.total &&
+           memcmp(a.row, b.row, cells * sizeof *a.row) == 0 &&
+           memcmp(a.column, b.column, cells * sizeof *a.column) == 0 &&
+           memcmp(a.count, b.count, cells * sizeof *a.count) == 0;
+}
+
 /* ---- attention ---- */
 
 static ga_status make_pattern(ga_context *context, const work *w, prepared *p)
@@ -223,7 +260,9 @@ static ga_status prepare(ga_context *context, const work *w, bool precise, prepa
     prepared *p = NULL;
     TRY(ga_alloc(context, 1, sizeof *p, &p));
     *p = (prepared){ .w = *w };
-    status = on_graph(w) ? graph_tensors(context, w, precise, p) : attention_tensors(context, w, precise, p);
+    status = counts(w)     ? counting_graph(context, w, p)
+             : on_graph(w) ? graph_tensors(context, w, precise, p)
+                           : attention_tensors(context, w, precise, p);
     if (status == GA_OK) {
         *out = p;
         p = NULL;
@@ -248,6 +287,8 @@ void work_destroy(ga_context *context, prepared *p)
             ga_tensor_destroy(context, p->out[i]);
         }
         ga_pattern_destroy(context, p->pattern);
+        ga_matrices_destroy(context, p->matrices);
+        ga_graph_destroy(context, p->graph);
         ga_free(context, p->offsets);
         ga_free(context, p->sources);
         ga_free(context, p);
@@ -282,6 +323,11 @@ ga_status work_run(ga_context *context, prepared *p)
     }
     if (strcmp(op, "sddmm") == 0) {
         return ga_sddmm(context, &p->edges, p->w.heads, p->in[0], p->in[1], p->out[0]);
+    }
+    if (counts(&p->w)) {
+        ga_matrices_destroy(context, p->matrices);
+        p->matrices = NULL;
+        return ga_matrices_count(context, p->graph, NULL, &p->matrices);
     }
     if (on_graph(&p->w)) {
         return run_edges(context, p);
@@ -323,6 +369,10 @@ ga_status work_compare(ga_context *device, ga_context *cpu, const work *w, doubl
     TRY(prepare(cpu, w, true, &wanted));
     TRY(work_run(device, found));
     TRY(work_run(cpu, wanted));
+    if (counts(w) && !(same_matrix(ga_matrices_jdm(found->matrices), ga_matrices_jdm(wanted->matrices)) &&
+                       same_matrix(ga_matrices_dcm(found->matrices), ga_matrices_dcm(wanted->matrices)))) {
+        *error = 1;
+    }
     for (int i = 0; i < OUTPUTS && found->out[i] && !isnan(*error); i++) {
         TRY(ga_tensor_to_host(device, found->out[i], &back));
         compare(back, wanted->out[i], error);
@@ -350,6 +400,9 @@ static int64_t visible(const work *w)
 
 int64_t work_bytes(const work *w)
 {
+    if (counts(w)) {
+        return 8 * w->edges + 12 * w->nodes;
+    }
     int64_t size = w->bf16 ? 2 : 4, features = w->nodes * w->heads * w->width * size;
     if (strcmp(w->op, "sddmm") == 0) {
         return w->edges * (4 + 4 * w->heads) + 8 * w->nodes + 2 * features;
@@ -363,6 +416,9 @@ int64_t work_bytes(const work *w)
 
 int64_t work_flop(const work *w)
 {
+    if (counts(w)) {
+        return 0;
+    }
     if (on_graph(w)) {
         return (strcmp(w->op, "gatv2") == 0 || strcmp(w->op, "dot") == 0 ? 4 : 2) * w->edges * w->heads *
                w->width;

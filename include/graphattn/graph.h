@@ -134,6 +134,10 @@ GA_API void ga_context_set_foreign_formats(ga_context *context, const ga_foreign
 /* Accepts NULL. */
 GA_API void ga_graph_destroy(ga_context *context, ga_graph *graph);
 
+/* Keeps a copy of the rows on the context's device, until the graph is destroyed or goes elsewhere: calls that count over
+ * the edges of a graph on that device need not bring them. On the CPU drops the copy. The graph is to be destroyed by a
+ * context that has the device. GA_NO_MEMORY, and the graph stays where it was, when there is no room. */
+GA_API ga_status ga_graph_to_device(ga_context *context, ga_graph *graph);
 GA_API int64_t ga_graph_nodes(const ga_graph *graph);
 GA_API int64_t ga_graph_edges(const ga_graph *graph);
 /* Original ids, ascending, or NULL when they are 0 .. n-1. Borrowed. */

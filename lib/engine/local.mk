@@ -34,6 +34,7 @@ include lib/engine/scan_attention/local.mk
 include lib/engine/keep/local.mk
 include lib/engine/spmm/local.mk
 include lib/engine/sddmm/local.mk
+include lib/engine/count/local.mk
 include lib/engine/gemm/local.mk
 include lib/engine/merge/local.mk
 include lib/engine/top_k/local.mk

@@ -44,14 +44,14 @@ only empty
 # what knows the CPU alone says so, whatever plug-ins there are
 section of-the-cpu
 printf '0 1\n1 2\n' >graph.txt
-for command in jdm dcm info convert stats "sample -r 1" rewire; do
+for command in info convert stats "sample -r 1" rewire; do
     for device in cuda emulated:1; do
         # shellcheck disable=SC2086
         expect 1 "$GRAPHATTN" $command graph.txt --device $device
         says "--device $device: ${command%% *} runs on the CPU only"
     done
 done
-expect 0 "$GRAPHATTN" jdm graph.txt --device auto
+expect 0 "$GRAPHATTN" info graph.txt --device auto
 only graph.txt
 
 # a plug-in in the current folder is not looked at
@@ -128,8 +128,21 @@ same o.npy p.npy "two emulated devices"
 attend 0 -o q.npy
 "$python" -c 'import numpy, sys; a, b = numpy.load("o.npy"), numpy.load("q.npy"); sys.exit(int(abs(a - b).max() > 1e-5))' ||
     fail "the device gives another result than the CPU"
-# a device on which no kernel can be started: fault 38
 rm -f ./*.npy
+printf '%s\n' '0 1' '0 2' '0 3' '1 2' '2 0' '3 0' '3 3' >graph.txt
+seq 0 3 >labels.txt
+for command in jdm dcm "jdm --labels labels.txt"; do
+    # shellcheck disable=SC2086
+    {
+        expect 0 "$GRAPHATTN" $command graph.txt --device emulated -o there.tsv
+        expect 0 "$GRAPHATTN" $command graph.txt -o here.tsv
+        same there.tsv here.tsv "$command on the device, and on the CPU"
+        GRAPHATTN_EMULATED_BROKEN=1 expect 1 "$GRAPHATTN" $command graph.txt --device emulated -o broken.tsv
+        says "unspecified launch failure"
+    }
+done
+rm -f ./*.tsv graph.txt labels.txt
+# a device on which no kernel can be started: fault 38
 GRAPHATTN_EMULATED_BROKEN=1 attend 1 --device emulated -o o.npy
 says "emulated:0: "
 says "unspecified launch failure"

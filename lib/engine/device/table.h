@@ -29,7 +29,9 @@ enum { GA__DEVICE_ABI = 1 };
     OP(edge_pairs) \
     OP(edge_columns) \
     OP(edge_rows) \
-    OP(tile_forward)
+    OP(tile_forward) \
+    OP(count_targets) \
+    OP(count_pairs)
 
 #define GA__DEVICE_FORWARD(op) struct ga__##op##_launch_args;
 GA__DEVICE_OPERATORS(GA__DEVICE_FORWARD)

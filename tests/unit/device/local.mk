@@ -34,6 +34,13 @@ tests_unit_device_check_device_messages_CPPFLAGS = $(AM_CPPFLAGS) $(device_cppfl
 tests_unit_device_check_device_messages_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_device_check_device_messages_LDADD = $(device_libs) $(CHECK_LIBS) -lm
 
+# counts over edges
+check_PROGRAMS += tests/unit/device/check_device_count
+tests_unit_device_check_device_count_SOURCES = tests/unit/device/check_device_count.c
+tests_unit_device_check_device_count_CPPFLAGS = $(AM_CPPFLAGS) $(device_cppflags)
+tests_unit_device_check_device_count_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_device_check_device_count_LDADD = $(device_libs) $(CHECK_LIBS) -lm
+
 # attention by tiles
 EXTRA_DIST += tests/unit/device/check_device_tiles.h
 check_PROGRAMS += tests/unit/device/check_device_tiles

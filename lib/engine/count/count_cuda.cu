@@ -1,0 +1,2 @@
+/* count_cuda.cu - counts over edges for NVIDIA GPUs. */
+#include "lib/engine/count/count_kernels.h"
