@@ -119,7 +119,7 @@ def main():
         rows = out["peers"].setdefault(w["name"], {})
         try:
             source = attention if w["operator"].startswith("attention") else edges
-            if w.get("window") or w.get("normaliser") or w["operator"] == "jdm":
+            if w.get("window") or w.get("normaliser") or w["operator"] in ("jdm", "scan"):
                 continue  # no peer computes the same
             for name, call in source(torch, w):
                 try:

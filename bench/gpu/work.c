@@ -83,7 +83,7 @@ static double get(const DLTensor *t, int64_t i)
 
 /* ---- tensors ---- */
 
-typedef enum filling { NOISE, NANS } filling;
+typedef enum filling { NOISE, NANS, DECAYS } filling; /* decays: logs between -1 and 0 */
 
 /* The same numbers for every type: as bf16 has them when the work is in bf16. */
 static ga_status make(ga_context *context, const work *w, bool precise, bool narrow, filling what,
@@ -96,7 +96,7 @@ static ga_status make(ga_context *context, const work *w, bool precise, bool nar
     TRY(ga_tensor_create(context, precise ? f64 : narrow && w->bf16 ? bf16 : f32, ndim, shape, &made));
     int64_t count = elements(made);
     for (int64_t i = 0; i < count; i++) {
-        float value = what == NANS ? NAN : (float)(2 * unit(&state) - 1);
+        float value = what == NANS ? NAN : (float)((what == DECAYS ? 1 : 2) * unit(&state) - 1);
         put(made, i, narrow && w->bf16 && what == NOISE ? from_bf16(to_bf16(value)) : value);
     }
     if (ga_context_device(context, NULL) == GA_DEVICE_CPU) {
@@ -252,6 +252,27 @@ done:
     return status;
 }
 
+/* ---- recurrences ---- */
+
+static bool scans(const work *w)
+{
+    return strcmp(w->op, "scan") == 0;
+}
+
+static ga_status scan_tensors(ga_context *context, const work *w, bool precise, prepared *p)
+{
+    ga_status status = GA_OK;
+    int64_t shape[] = { w->batch, w->heads, w->tokens, w->width },
+            decays[] = { w->batch, w->heads, w->tokens, 1 };
+    for (uint64_t i = 0; i < 3; i++) {
+        TRY(make(context, w, precise, true, NOISE, i + 1, 4, shape, &p->in[i]));
+    }
+    TRY(make(context, w, precise, false, DECAYS, 4, 4, decays, &p->in[3]));
+    status = make(context, w, precise, false, NANS, 0, 4, shape, &p->out[0]);
+done:
+    return status;
+}
+
 /* ---- calls ---- */
 
 static ga_status prepare(ga_context *context, const work *w, bool precise, prepared **out)
@@ -261,6 +282,7 @@ static ga_status prepare(ga_context *context, const work *w, bool precise, prepa
     TRY(ga_alloc(context, 1, sizeof *p, &p));
     *p = (prepared){ .w = *w };
     status = counts(w)     ? counting_graph(context, w, p)
+             : scans(w)    ? scan_tensors(context, w, precise, p)
              : on_graph(w) ? graph_tensors(context, w, precise, p)
                            : attention_tensors(context, w, precise, p);
     if (status == GA_OK) {
@@ -328,6 +350,14 @@ ga_status work_run(ga_context *context, prepared *p)
         ga_matrices_destroy(context, p->matrices);
         p->matrices = NULL;
         return ga_matrices_count(context, p->graph, NULL, &p->matrices);
+    }
+    if (scans(&p->w)) {
+        ga_scan is = GA_SCAN_INIT;
+        is.q = p->in[0];
+        is.k = p->in[1];
+        is.v = p->in[2];
+        is.log_decay = p->in[3];
+        return ga_scan_forward(context, &is, p->out[0], NULL);
     }
     if (on_graph(&p->w)) {
         return run_edges(context, p);
@@ -411,6 +441,9 @@ int64_t work_bytes(const work *w)
         int inputs = strcmp(w->op, "gatv2") == 0 || strcmp(w->op, "dot") == 0 ? 2 : 1;
         return 4 * w->edges + 8 * w->nodes + inputs * features + w->nodes * w->heads * w->width * 4;
     }
+    if (scans(w)) {
+        return w->batch * w->heads * w->tokens * (w->width * (3 * size + 4) + 4);
+    }
     return (is_backward(w) ? 8 : 4) * w->batch * w->heads * w->tokens * w->width * size;
 }
 
@@ -422,6 +455,9 @@ int64_t work_flop(const work *w)
     if (on_graph(w)) {
         return (strcmp(w->op, "gatv2") == 0 || strcmp(w->op, "dot") == 0 ? 4 : 2) * w->edges * w->heads *
                w->width;
+    }
+    if (scans(w)) {
+        return 5 * w->batch * w->heads * w->tokens * w->width * w->width;
     }
     int64_t forward = 4 * w->batch * w->heads * visible(w) * w->width;
     return is_backward(w) ? forward / 2 * 5 : forward;

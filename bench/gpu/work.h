@@ -5,7 +5,7 @@
 #include <graphattn.h>
 
 typedef struct work {
-    const char *name, *op; /* spmm, sddmm, gat, gatv2, dot, jdm, attention, attention-backward */
+    const char *name, *op; /* spmm, sddmm, gat, gatv2, dot, jdm, scan, attention, attention-backward */
     bool bf16, sigmoid, causal;
     int64_t nodes, edges; /* of graphs */
     int64_t batch, heads, tokens, width, window;

@@ -443,8 +443,9 @@ typedef enum ga_scan_form {
  * Not causal: every query reads the final state. With fewer queries than keys the queries are the last positions. */
 typedef struct ga_scan {
     const DLTensor *q, *k, *v; /* (B, H, Nq, d), (B, G, Nk, d), (B, G, Nk, e) */
-    const DLTensor
-        *log_decay; /* NULL = none, (G): per head, (B, G, Nk, 1): per token, (B, G, Nk, d): vector; <= 0 */
+    /* NULL = none, (G): per head, (B, G, Nk, 1): per token, (B, G, Nk, d): vector; <= 0. Where it lies on a device it is not
+     * looked at: what is above 0 makes NaN of the state. */
+    const DLTensor *log_decay;
     const DLTensor *beta; /* (B, G, Nk): delta rule */
     const DLTensor
         *bonus; /* (G, d): exclusive read o_t = scale q_t (S_{t-1} + (u * k_t) v_t'); NULL = inclusive */

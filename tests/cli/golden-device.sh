@@ -58,32 +58,32 @@ echo "$passed passed, $(awk '{ sum += $1 } END { print sum + 0 }' refused) refus
 cat >wanted <<'END'
 1 act: attention: the emulated device cannot give maps yet
 3 act: attention: the emulated device cannot give statistics of rows yet
-7 based: scan: the emulated device cannot run recurrences yet
+1 based: scan: the emulated device cannot compute gradients yet
 1 block-sparse: attention: the emulated device cannot compute gradients yet
 1 block-topk: attention: the emulated device cannot compute gradients yet
 2 dara: attention: the emulated device cannot compute gradients yet
 3 dara: attention: the emulated device cannot give maps yet
-7 delta: scan: the emulated device cannot run recurrences yet
+4 delta: scan: the emulated device cannot compute gradients yet
 8 full: attention: the emulated device cannot compute gradients yet
 3 full: attention: the emulated device cannot compute softplus-reweight weights yet
 10 full: attention: the emulated device cannot give maps yet
-10 gated-delta: scan: the emulated device cannot run recurrences yet
+7 gated-delta: scan: the emulated device cannot compute gradients yet
 8 gated: attention: the emulated device cannot compute gradients yet
-9 gla: scan: the emulated device cannot run recurrences yet
+6 gla: scan: the emulated device cannot compute gradients yet
 3 graph: attention: the emulated device cannot add an edge bias yet
 1 halo: attention: the emulated device cannot compute gradients yet
 2 head-mask: attention: the emulated device cannot give maps yet
-9 hedgehog: scan: the emulated device cannot run recurrences yet
-8 inline: scan: the emulated device cannot run recurrences yet
-6 l2vit: scan: the emulated device cannot run recurrences yet
+2 hedgehog: scan: the emulated device cannot compute gradients yet
+1 inline: scan: the emulated device cannot compute gradients yet
+1 l2vit: scan: the emulated device cannot compute gradients yet
 10 landmark: landmark: the emulated device cannot attend to landmarks yet
-9 lightning: scan: the emulated device cannot run recurrences yet
-11 linear: scan: the emulated device cannot run recurrences yet
-7 mala: scan: the emulated device cannot run recurrences yet
+1 lightning: scan: the emulated device cannot compute gradients yet
+9 linear: scan: the emulated device cannot compute gradients yet
+1 mala: scan: the emulated device cannot compute gradients yet
 1 maxvit-block: attention: the emulated device cannot compute gradients yet
 1 maxvit-grid: attention: the emulated device cannot compute gradients yet
 2 neighborhood: attention: the emulated device cannot compute gradients yet
-4 norm-attention: scan: the emulated device cannot run recurrences yet
+1 norm-attention: scan: the emulated device cannot compute gradients yet
 3 object: object: the emulated device cannot attend to objects yet
 1 overlap-window: attention: the emulated device cannot compute gradients yet
 12 p-adapter: attention: the emulated device cannot give maps yet
@@ -91,7 +91,7 @@ cat >wanted <<'END'
 1 quest: attention: the emulated device cannot give maps yet
 1 radial: attention: the emulated device cannot compute gradients yet
 10 rat: rat: the emulated device cannot run recurrences yet
-7 retention: scan: the emulated device cannot run recurrences yet
+4 retention: scan: the emulated device cannot compute gradients yet
 1 s2: attention: the emulated device cannot compute gradients yet
 2 selective: attention: the emulated device cannot compute gradients yet
 1 shifted-window: attention: the emulated device cannot add an edge bias yet
@@ -103,7 +103,6 @@ cat >wanted <<'END'
 3 softplus: attention: the emulated device cannot compute gradients yet
 2 softplus: attention: the emulated device cannot give maps yet
 4 split-kv: merge: the emulated device cannot join partial results yet
-1 ssm: scan: the emulated device cannot run recurrences yet
 16 titans: titans: the emulated device cannot learn a memory yet
 3 var: attention: the emulated device cannot give maps yet
 1 var: attention: the emulated device cannot run post steps yet

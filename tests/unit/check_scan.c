@@ -13,50 +13,20 @@ static ga_context *new_context(void)
     return test_threads_context(1);
 }
 
-/* Runs as it stands; returns the larger distance of output and state to the formula. */
-static double gap_of(ga_context *context, const scan_case *c, scan_type out)
-{
-    scan_tensor o, state;
-    double *want_o = calloc((size_t)scan_o_count(c) + 1, sizeof(double));
-    double *want_state = calloc((size_t)scan_state_count(c) + 1, sizeof(double));
-    scan_o_make(c, &o, out);
-    scan_state_make(c, &state, out);
-    test_ok(context, ga_scan_forward(context, &c->problem, &o.tensor, &state.tensor));
-    scan_formula(c, want_o, want_state);
-    double a = scan_distance(&o, want_o), b = scan_distance(&state, want_state);
-    scan_tensor_free(&o);
-    scan_tensor_free(&state);
-    free(want_o);
-    free(want_state);
-    return a > b ? a : b;
-}
-
 /* ---- all forms on all small shapes ---- */
-
-static const scan_choice choices[] = {
-    { DECAY_NONE, false, false, false, false, false }, { DECAY_HEAD, false, false, false, false, true },
-    { DECAY_TOKEN, false, false, false, false, true }, { DECAY_VECTOR, false, false, false, false, true },
-    { DECAY_NONE, true, false, false, false, true },   { DECAY_HEAD, true, false, false, false, false },
-    { DECAY_TOKEN, true, false, false, false, true },  { DECAY_VECTOR, true, false, false, false, true },
-    { DECAY_VECTOR, false, true, false, false, true }, { DECAY_TOKEN, false, true, true, false, true },
-    { DECAY_NONE, false, false, true, false, false },  { DECAY_VECTOR, true, false, true, false, true },
-    { DECAY_HEAD, false, false, true, false, true },   { DECAY_NONE, false, false, false, true, true },
-    { DECAY_NONE, false, false, true, true, true },
-};
-enum { CHOICES = sizeof choices / sizeof *choices };
 
 static void try_forms(ga_context *context, scan_case *c, double bound, const char *what)
 {
     static const int64_t chunks[] = { 1, 2, 3, 16, 64, 1000 };
     for (int form = GA_SCAN_AUTO; form <= GA_SCAN_BLOCKED; form++) {
         c->problem.form = (ga_scan_form)form;
-        double gap = gap_of(context, c, TYPE_F32);
+        double gap = scan_gap(context, c, TYPE_F32);
         ck_assert_msg(gap < bound, "%s form %d: %g", what, form, gap);
     }
     c->problem.form = GA_SCAN_CHUNKED;
     for (int i = 0; i < 6; i++) {
         c->problem.chunk = chunks[i];
-        double gap = gap_of(context, c, TYPE_F32);
+        double gap = scan_gap(context, c, TYPE_F32);
         ck_assert_msg(gap < bound, "%s chunk %d: %g", what, (int)chunks[i], gap);
     }
     c->problem.form = GA_SCAN_AUTO;
@@ -68,14 +38,14 @@ START_TEST(all_forms)
     ga_context *context = new_context();
     char what[64];
     for (int shape = 0; shape < GA__SCAN_COUNT(ga__scan_small); shape++) {
-        scan_case *c = scan_case_new(ga__scan_small[shape], choices[_i], (uint64_t)(shape + 1));
+        scan_case *c = scan_case_new(ga__scan_small[shape], scan_choices[_i], (uint64_t)(shape + 1));
         EACH_BACKEND(context, i)
         {
             (void)snprintf(what, sizeof what, "choice %d shape %d backend %d", _i, shape, i);
             try_forms(context, c, 4e-6, what);
         }
         scan_case_store(c, TYPE_F64);
-        ck_assert(gap_of(context, c, TYPE_F64) < 1e-13);
+        ck_assert(scan_gap(context, c, TYPE_F64) < 1e-13);
         scan_case_free(c);
     }
     ga_context_destroy(context);
@@ -89,7 +59,7 @@ START_TEST(ragged_lengths)
     char what[64];
     for (int n = 0; n < 10; n++) {
         ga__scan_shape shape = { 1, 2, 1, lengths[n], lengths[n], 8, 5 };
-        scan_case *c = scan_case_new(shape, choices[_i], (uint64_t)(n + 100));
+        scan_case *c = scan_case_new(shape, scan_choices[_i], (uint64_t)(n + 100));
         (void)snprintf(what, sizeof what, "choice %d length %d", _i, (int)lengths[n]);
         try_forms(context, c, 4e-6, what);
         scan_case_free(c);
@@ -101,13 +71,13 @@ END_TEST
 START_TEST(half_inputs)
 {
     ga_context *context = new_context();
-    scan_case *c = scan_case_new(ga__scan_small[5], choices[_i], 7);
+    scan_case *c = scan_case_new(ga__scan_small[5], scan_choices[_i], 7);
     EACH_BACKEND(context, i)
     {
         scan_case_store(c, TYPE_BF16);
-        ck_assert(gap_of(context, c, TYPE_F32) < 4e-6);
+        ck_assert(scan_gap(context, c, TYPE_F32) < 4e-6);
         scan_case_store(c, TYPE_F16);
-        ck_assert(gap_of(context, c, TYPE_F64) < 4e-6);
+        ck_assert(scan_gap(context, c, TYPE_F64) < 4e-6);
     }
     scan_case_free(c);
     ga_context_destroy(context);
@@ -157,11 +127,11 @@ START_TEST(carried_state)
 {
     enum { N = 23 };
     ga_context *context = new_context();
-    if (choices[_i].full) {
+    if (scan_choices[_i].full) {
         ga_context_destroy(context);
         return;
     }
-    scan_case *c = scan_case_new((ga__scan_shape){ 2, 2, 1, N, N, 6, 5 }, choices[_i], 3);
+    scan_case *c = scan_case_new((ga__scan_shape){ 2, 2, 1, N, N, 6, 5 }, scan_choices[_i], 3);
     double *want = calloc((size_t)scan_o_count(c), sizeof(double));
     double *want_state = calloc((size_t)scan_state_count(c), sizeof(double));
     scan_formula(c, want, want_state);
@@ -274,7 +244,7 @@ START_TEST(closed_sums)
             unit_rows(&c->input[K], 4);
             c->problem.scale = 1;
             sums_are(context, c, sums[decay][delta][0], sums[decay][delta][1]);
-            ck_assert(gap_of(context, c, TYPE_F64) < 1e-13);
+            ck_assert(scan_gap(context, c, TYPE_F64) < 1e-13);
             scan_case_free(c);
         }
     }
@@ -465,7 +435,7 @@ START_TEST(long_sequences)
         scan_case_store(c, TYPE_F32);
         for (int form = GA_SCAN_RECURRENT; form <= GA_SCAN_CHUNKED; form++) {
             c->problem.form = (ga_scan_form)form;
-            double gap = gap_of(context, c, TYPE_F32);
+            double gap = scan_gap(context, c, TYPE_F32);
             ck_assert_msg(gap < 1e-5, "%d form %d: %g", i, form, gap);
         }
         scan_case_free(c);
@@ -487,11 +457,11 @@ START_TEST(last_token_changes_nothing_before)
 {
     enum { N = 37 };
     ga_context *context = new_context();
-    if (choices[_i].full) {
+    if (scan_choices[_i].full) {
         ga_context_destroy(context);
         return;
     }
-    scan_case *c = scan_case_new((ga__scan_shape){ 1, 1, 1, N, N, 6, 5 }, choices[_i], 19);
+    scan_case *c = scan_case_new((ga__scan_shape){ 1, 1, 1, N, N, 6, 5 }, scan_choices[_i], 19);
     EACH_BACKEND(context, i)
     {
         for (int form = GA_SCAN_RECURRENT; form <= GA_SCAN_CHUNKED; form++) {
@@ -576,7 +546,7 @@ START_TEST(thread_counts)
     static const int threads[] = { 1, 2, 3, 7 };
     for (int shape = 0; shape < 2; shape++) {
         ga__scan_shape s = shape ? (ga__scan_shape){ 1, 2, 1, 50, 50, 17, 200 } : ga__scan_small[5];
-        scan_case *c = scan_case_new(s, choices[_i], 29);
+        scan_case *c = scan_case_new(s, scan_choices[_i], 29);
         scan_tensor o[4], state[4];
         for (int i = 0; i < 4; i++) {
             ga_context *context = test_threads_context(threads[i]);
@@ -610,7 +580,7 @@ static ga_status forward_again(ga_context *context, void *user)
 START_TEST(out_of_memory)
 {
     for (int wide = 0; wide < 2; wide++) {
-        scan_case *c = scan_case_new(ga__scan_small[3], choices[7], 31);
+        scan_case *c = scan_case_new(ga__scan_small[3], scan_choices[7], 31);
         two_outputs x = { .c = c };
         scan_case_store(c, wide ? TYPE_F64 : TYPE_F32);
         scan_o_make(c, &x.o, TYPE_F32);
@@ -634,7 +604,7 @@ static int stop_now(void *user)
 START_TEST(cancelled)
 {
     ga_context *context = new_context();
-    scan_case *c = scan_case_new(ga__scan_small[5], choices[2], 37);
+    scan_case *c = scan_case_new(ga__scan_small[5], scan_choices[2], 37);
     scan_tensor o;
     scan_o_make(c, &o, TYPE_F32);
     ga_context_set_cancel(context, stop_now, NULL);
@@ -676,7 +646,7 @@ END_TEST
 START_TEST(bad_arguments)
 {
     ga_context *context = new_context();
-    scan_case *c = scan_case_new(ga__scan_small[3], choices[7], 43);
+    scan_case *c = scan_case_new(ga__scan_small[3], scan_choices[7], 43);
     scan_tensor o, wrong;
     scan_o_make(c, &o, TYPE_F32);
     scan_tensor_make(&wrong, 4, (int64_t[]){ 1, 3, 21, 16 }, TYPE_F32);
@@ -727,12 +697,12 @@ START_TEST(zero_sizes)
     };
     ga_context *context = new_context();
     for (int i = 0; i < 8; i++) {
-        scan_case *c = scan_case_new(empty[i], choices[_i], 47);
+        scan_case *c = scan_case_new(empty[i], scan_choices[_i], 47);
         for (int type = TYPE_F32; type <= TYPE_F64; type++) {
             scan_case_store(c, (scan_type)type);
             for (int form = GA_SCAN_AUTO; form <= GA_SCAN_CHUNKED; form++) {
                 c->problem.form = (ga_scan_form)form;
-                ck_assert(gap_of(context, c, TYPE_F32) < 4e-6);
+                ck_assert(scan_gap(context, c, TYPE_F32) < 4e-6);
             }
         }
         scan_case_free(c);
@@ -745,10 +715,10 @@ int main(void)
 {
     Suite *suite = suite_create("scan");
     TCase *forms = tcase_create("forms");
-    tcase_add_loop_test(forms, all_forms, 0, CHOICES);
-    tcase_add_loop_test(forms, ragged_lengths, 0, CHOICES);
-    tcase_add_loop_test(forms, half_inputs, 0, CHOICES);
-    tcase_add_loop_test(forms, carried_state, 0, CHOICES);
+    tcase_add_loop_test(forms, all_forms, 0, SCAN_CHOICES);
+    tcase_add_loop_test(forms, ragged_lengths, 0, SCAN_CHOICES);
+    tcase_add_loop_test(forms, half_inputs, 0, SCAN_CHOICES);
+    tcase_add_loop_test(forms, carried_state, 0, SCAN_CHOICES);
     tcase_add_test(forms, closed_sums);
     tcase_add_test(forms, closed_linear_and_lightning);
     tcase_add_test(forms, pairwise_form);
@@ -760,16 +730,16 @@ int main(void)
     tcase_add_test(hard, dead_rows);
     tcase_add_test(hard, dead_row_of_infinities);
     tcase_add_test(hard, long_sequences);
-    tcase_add_loop_test(hard, last_token_changes_nothing_before, 0, CHOICES);
+    tcase_add_loop_test(hard, last_token_changes_nothing_before, 0, SCAN_CHOICES);
     tcase_add_test(hard, nan_stays);
-    tcase_add_loop_test(hard, thread_counts, 0, CHOICES);
+    tcase_add_loop_test(hard, thread_counts, 0, SCAN_CHOICES);
     suite_add_tcase(suite, hard);
     TCase *refusals = tcase_create("refusals");
     tcase_add_test(refusals, out_of_memory);
     tcase_add_test(refusals, cancelled);
     tcase_add_test(refusals, growing_decay);
     tcase_add_test(refusals, bad_arguments);
-    tcase_add_loop_test(refusals, zero_sizes, 0, CHOICES);
+    tcase_add_loop_test(refusals, zero_sizes, 0, SCAN_CHOICES);
     suite_add_tcase(suite, refusals);
     return test_run(suite);
 }

@@ -34,6 +34,18 @@ typedef struct scan_choice {
     bool delta, bonus, normalise, full, first; /* first: an initial state */
 } scan_choice;
 
+static const scan_choice scan_choices[] = {
+    { DECAY_NONE, false, false, false, false, false }, { DECAY_HEAD, false, false, false, false, true },
+    { DECAY_TOKEN, false, false, false, false, true }, { DECAY_VECTOR, false, false, false, false, true },
+    { DECAY_NONE, true, false, false, false, true },   { DECAY_HEAD, true, false, false, false, false },
+    { DECAY_TOKEN, true, false, false, false, true },  { DECAY_VECTOR, true, false, false, false, true },
+    { DECAY_VECTOR, false, true, false, false, true }, { DECAY_TOKEN, false, true, true, false, true },
+    { DECAY_NONE, false, false, true, false, false },  { DECAY_VECTOR, true, false, true, false, true },
+    { DECAY_HEAD, false, false, true, false, true },   { DECAY_NONE, false, false, false, true, true },
+    { DECAY_NONE, false, false, true, true, true },
+};
+enum { SCAN_CHOICES = sizeof scan_choices / sizeof *scan_choices };
+
 /* Returns owned (scan_case_free). Random multiples of 1/64; keys of about unit length, beta in 0 .. 1. */
 scan_case *scan_case_new(ga__scan_shape shape, scan_choice choice, uint64_t seed);
 /* Copies the values to tensors of a type; call again after changing values. */
@@ -52,6 +64,9 @@ void scan_state_make(const scan_case *c, scan_tensor *state, scan_type type);
 
 /* The recurrence, straight from its definition. */
 void scan_formula(const scan_case *c, double *o, double *state);
+
+/* Runs as it stands, into tensors of type out; the larger distance of output and state to the formula. */
+double scan_gap(ga_context *context, const scan_case *c, scan_type out);
 
 /* Largest |got - want| / (1 + |want|); NaN in both counts as equal. */
 double scan_distance(const scan_tensor *got, const double *want);

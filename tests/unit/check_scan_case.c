@@ -300,3 +300,20 @@ double scan_distance(const scan_tensor *got, const double *want)
     }
     return most;
 }
+
+double scan_gap(ga_context *context, const scan_case *c, scan_type out)
+{
+    scan_tensor o, state;
+    double *want_o = calloc((size_t)scan_o_count(c) + 1, sizeof(double));
+    double *want_state = calloc((size_t)scan_state_count(c) + 1, sizeof(double));
+    scan_o_make(c, &o, out);
+    scan_state_make(c, &state, out);
+    test_ok(context, ga_scan_forward(context, &c->problem, &o.tensor, &state.tensor));
+    scan_formula(c, want_o, want_state);
+    double a = scan_distance(&o, want_o), b = scan_distance(&state, want_state);
+    scan_tensor_free(&o);
+    scan_tensor_free(&state);
+    free(want_o);
+    free(want_state);
+    return a > b ? a : b;
+}

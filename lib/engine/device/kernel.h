@@ -15,6 +15,7 @@
  *   ga__bf16_to_float, ga__float_to_bf16, ga__half_to_float, ga__float_to_half   16-bit patterns as uint16_t
  *   ga__exp2, ga__log2, ga__tanh   the fast instructions: relative errors of about 2^-22, 2^-22, 2^-11
  *   GA__UNROLL(n)                before a loop
+ *   ga__element(data, type, at)  number `at` of an array of f32, bf16 or f16 (ga__type), as a float
  *   GA__FULL_WARP, ga__warp_sum(v), ga__warp_max(v)      every lane gets the result; fixed order
  */
 #ifndef GA_LIB_ENGINE_DEVICE_KERNEL_H
@@ -48,6 +49,13 @@ __device__ __forceinline__ float ga__warp_max(float value)
         value = fmaxf(value, __shfl_xor_sync(GA__FULL_WARP, value, o));
     }
     return value;
+}
+
+__device__ __forceinline__ float ga__element(const void *data, int type, int64_t at)
+{
+    return type == 0   ? static_cast<const float *>(data)[at]
+           : type == 1 ? ga__bf16_to_float(static_cast<const uint16_t *>(data)[at])
+                       : ga__half_to_float(static_cast<const uint16_t *>(data)[at]);
 }
 
 #endif

@@ -4,7 +4,7 @@
 # kernels. graphattn-cuda.so is installed beside the library; graphattn-emulated.so belongs to the tests.
 libgraphattn_sources += lib/engine/device/table.h lib/engine/device/plugin.h lib/engine/device/kernel.h \
 	lib/engine/device/kernel_cuda.h lib/engine/device/kernel_emulated.h lib/engine/device/emulator.h \
-	lib/engine/device/device.h lib/engine/device/device.c lib/engine/device/traffic.h lib/engine/device/traffic.c \
+	lib/engine/device/device.h lib/engine/device/device.c lib/engine/device/matrix.h lib/engine/device/traffic.h lib/engine/device/traffic.c \
 	lib/engine/device/tensors.c
 # apart, since it alone knows the folder where plug-ins are installed
 noinst_LTLIBRARIES += libga-load.la

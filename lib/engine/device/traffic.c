@@ -181,6 +181,15 @@ ga_status ga__traffic_in_view(ga__traffic *traffic, const ga__view *view, void *
     return ga__traffic_in(traffic, view->data, span_of(view), view->on_device, pointer);
 }
 
+ga_status ga__traffic_in_matrix(ga__traffic *traffic, const ga__view *view, ga__device_matrix *matrix)
+{
+    *matrix = (ga__device_matrix){ .type = (int)view->type,
+                                   .stride_batch = view->stride_batch,
+                                   .stride_head = view->stride_head,
+                                   .stride_row = view->stride_row };
+    return ga__traffic_in_view(traffic, view, &matrix->data);
+}
+
 ga_status ga__traffic_out_view(ga__traffic *traffic, const ga__view *view, void *pointer)
 {
     return ga__traffic_out(traffic, view->data, span_of(view), view->on_device, pointer);

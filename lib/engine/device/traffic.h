@@ -15,6 +15,7 @@
 #define GA_LIB_ENGINE_DEVICE_TRAFFIC_H
 
 #include "lib/engine/device/device.h"
+#include "lib/engine/device/matrix.h"
 #include "lib/engine/view.h"
 
 enum { GA__TRAFFIC_OUTPUTS = 24 };
@@ -44,6 +45,8 @@ ga_status ga__traffic_out(ga__traffic *traffic, void *data, int64_t bytes, bool 
 /* The same with a view: everything from its first to its last element. Strides stay as they are. */
 ga_status ga__traffic_in_view(ga__traffic *traffic, const ga__view *view, void *pointer);
 ga_status ga__traffic_out_view(ga__traffic *traffic, const ga__view *view, void *pointer);
+/* The same as kernels take rows; an empty view gives no data. */
+ga_status ga__traffic_in_matrix(ga__traffic *traffic, const ga__view *view, ga__device_matrix *matrix);
 /* Undefined memory, aligned to 256 bytes, until the traffic is closed. */
 ga_status ga__traffic_scratch(ga__traffic *traffic, int64_t bytes, void *pointer);
 ga_status ga__traffic_clear(ga__traffic *traffic, void *memory, int64_t bytes);

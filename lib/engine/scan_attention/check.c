@@ -13,9 +13,9 @@ static bool is_wide(const ga__view *view)
 static ga_status check_core(ga_context *context, const ga_scan *problem, ga__scan_plan *p)
 {
     ga_status status = GA_OK;
-    GA_TRY(ga__view_of(context, "q", problem->q, true, &p->q));
-    GA_TRY(ga__view_of(context, "k", problem->k, true, &p->k));
-    GA_TRY(ga__view_of(context, "v", problem->v, true, &p->v));
+    GA_TRY(ga__view_anywhere(context, "q", problem->q, true, &p->q));
+    GA_TRY(ga__view_anywhere(context, "k", problem->k, true, &p->k));
+    GA_TRY(ga__view_anywhere(context, "v", problem->v, true, &p->v));
     GA_TRY(ga__view_expect(context, "q", &p->q, -1, -1, -1, -1));
     GA_TRY(ga__view_expect(context, "k", &p->k, p->q.batch, -1, -1, p->q.columns));
     GA_TRY(ga__view_expect(context, "v", &p->v, p->q.batch, p->k.heads, p->k.rows, -1));
@@ -39,7 +39,7 @@ done:
 static ga_status check_decay(ga_context *context, const ga_scan *problem, ga__scan_plan *p)
 {
     ga_status status = GA_OK;
-    GA_TRY(ga__view_of(context, "log_decay", problem->log_decay, true, &p->decay));
+    GA_TRY(ga__view_anywhere(context, "log_decay", problem->log_decay, true, &p->decay));
     if (!p->decay.data) {
         p->decay_kind = GA__DECAY_NONE;
     } else if (problem->log_decay->ndim == 1) {
@@ -58,9 +58,9 @@ done:
 static ga_status check_extras(ga_context *context, const ga_scan *problem, ga__scan_plan *p)
 {
     ga_status status = GA_OK;
-    GA_TRY(ga__view_of(context, "beta", problem->beta, true, &p->beta));
-    GA_TRY(ga__view_of(context, "bonus", problem->bonus, true, &p->bonus));
-    GA_TRY(ga__view_of(context, "initial_state", problem->initial_state, true, &p->initial));
+    GA_TRY(ga__view_anywhere(context, "beta", problem->beta, true, &p->beta));
+    GA_TRY(ga__view_anywhere(context, "bonus", problem->bonus, true, &p->bonus));
+    GA_TRY(ga__view_anywhere(context, "initial_state", problem->initial_state, true, &p->initial));
     if (p->delta) {
         GA_TRY(ga__view_expect(context, "beta", &p->beta, 1, p->batch, p->groups, p->keys));
     }
@@ -146,7 +146,7 @@ static ga_status check_output(ga_context *context, const char *name, const DLTen
         *view = (ga__view){ 0 };
         goto done;
     }
-    GA_TRY(ga__view_of(context, name, tensor, true, view));
+    GA_TRY(ga__view_anywhere(context, name, tensor, true, view));
     GA_TRY(ga__view_expect(context, name, view, shape[0], shape[1], shape[2], shape[3]));
     GA_TRY(ga__view_output(context, name, view, GA__F32, GA__F64));
 done:

@@ -108,11 +108,15 @@ ga_status ga_scan_forward(ga_context *context, const ga_scan *problem, DLTensor 
     bool wide = false;
     GA_TRY(ga__scan_check(context, problem, &plan, &wide));
     GA_TRY(ga__scan_check_outputs(context, &plan, o, state));
-    GA_TRY(ga__device_refuse(context, "scan", "run recurrences"));
-    if (plan.decay_kind == GA__DECAY_HEAD || (!o && !state)) {
+    bool device = ga__device_of(context);
+    if (!plan.decay.on_device && (device || plan.decay_kind == GA__DECAY_HEAD || (!o && !state))) {
         GA_TRY(ga__scan_refuse_growth(context, &plan));
     }
     if (!o && !state) {
+        goto done;
+    }
+    if (device) {
+        status = ga__scan_forward_on_device(context, &plan, wide);
         goto done;
     }
     plan.chunk = chunk_of(problem, &plan);
@@ -248,7 +252,7 @@ ga_status ga_scan_backward(ga_context *context, const ga_scan *problem, const ga
     bool wide = false;
     GA_TRY(ga__scan_check(context, problem, &plan, &wide));
     GA_TRY(ga__scan_check_gradients(context, &plan, gradients, &wide));
-    GA_TRY(ga__device_refuse(context, "scan", "run recurrences"));
+    GA_TRY(ga__device_refuse(context, "scan", "compute gradients"));
     if (plan.decay_kind == GA__DECAY_HEAD) {
         GA_TRY(ga__scan_refuse_growth(context, &plan));
     }

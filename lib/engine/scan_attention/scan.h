@@ -69,6 +69,8 @@ extern const struct ga__scan_op ga__scan_avx512;
 
 /* Reads and checks everything; sets *wide when an input is f64. */
 ga_status ga__scan_check(ga_context *context, const ga_scan *problem, ga__scan_plan *plan, bool *wide);
+/* A checked problem with its outputs on the context's device. */
+ga_status ga__scan_forward_on_device(ga_context *context, const ga__scan_plan *plan, bool wide);
 /* The outputs of the forward and of the backward pass. */
 ga_status ga__scan_check_outputs(ga_context *context, ga__scan_plan *plan, const DLTensor *o,
                                  const DLTensor *state);

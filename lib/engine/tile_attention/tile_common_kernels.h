@@ -13,13 +13,6 @@ typedef ga__tile_forward_launch_args arguments;
 constexpr float LOG2_E = 1.4426950408889634f, LN_2 = 0.6931471805599453f;
 enum { F32 = 0, BF16 = 1, F16 = 2 }; /* of ga__type */
 
-__device__ __forceinline__ float element(const void *data, int type, int64_t at)
-{
-    return type == F32    ? static_cast<const float *>(data)[at]
-           : type == BF16 ? ga__bf16_to_float(static_cast<const uint16_t *>(data)[at])
-                          : ga__half_to_float(static_cast<const uint16_t *>(data)[at]);
-}
-
 __device__ __forceinline__ void store(void *data, int type, int64_t at, float value)
 {
     if (type == F32) {
@@ -76,7 +69,7 @@ __device__ __forceinline__ float dress(const arguments &a, const work &w, int qu
         x += d.column_gain[w.batch * d.gain_step[0] + w.head * d.gain_step[1] + place] * fabsf(x);
     }
     if (d.bias && key >= 0) {
-        x += element(d.bias, d.bias_type, w.head * d.bias_stride_head + query * d.bias_stride_row + key);
+        x += ga__element(d.bias, d.bias_type, w.head * d.bias_stride_head + query * d.bias_stride_row + key);
     }
     if (d.table) {
         int64_t cell = d.origin + d.key_cell[place] - d.query_cell[query];

@@ -150,16 +150,7 @@ static ga_status bring_floats(ga__traffic *t, const float *data, int64_t count, 
     return ga__traffic_in(t, data, count * (int64_t)sizeof *data, false, out);
 }
 
-static ga_status bring_matrix(ga__traffic *t, const ga__view *view, ga__tile_matrix *matrix)
-{
-    *matrix = (ga__tile_matrix){ .type = (int)view->type,
-                                 .stride_batch = view->stride_batch,
-                                 .stride_head = view->stride_head,
-                                 .stride_row = view->stride_row };
-    return ga__traffic_in_view(t, view, &matrix->data);
-}
-
-static bool is_aligned(const ga__tile_matrix *m, int64_t columns)
+static bool is_aligned(const ga__device_matrix *m, int64_t columns)
 {
     int64_t unit = 16 / ga__type_size((ga__type)m->type);
     return (uintptr_t)m->data % 16 == 0 && columns % unit == 0 && m->stride_batch % unit == 0 &&
@@ -211,9 +202,9 @@ static ga_status bring_inputs(const call *c, ga__traffic *t, ga__tile_forward_la
     const ga__attention *a = c->a;
     int64_t rows = a->pattern->heads * a->queries;
     GA_TRY(ga__tile_listing_in(t, &c->listing, &args->lists));
-    GA_TRY(bring_matrix(t, &a->q, &args->q));
-    GA_TRY(bring_matrix(t, &a->k, &args->k));
-    GA_TRY(bring_matrix(t, &a->v, &args->v));
+    GA_TRY(ga__traffic_in_matrix(t, &a->q, &args->q));
+    GA_TRY(ga__traffic_in_matrix(t, &a->k, &args->k));
+    GA_TRY(ga__traffic_in_matrix(t, &a->v, &args->v));
     args->aligned =
         is_aligned(&args->q, a->dim) && is_aligned(&args->k, a->dim) && is_aligned(&args->v, a->dim_v);
     GA_TRY(bring_floats(t, c->shift, rows, &args->shift));

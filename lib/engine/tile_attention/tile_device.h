@@ -4,18 +4,13 @@
 
 #include <graphattn/engine.h>
 
+#include "lib/engine/device/matrix.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 enum { GA__DEVICE_TILE = 64, GA__DEVICE_TILE_WIDTH = 256 /* columns of a head at most */ };
-
-/* Rows by (batch, head, row); type as in ga__type: f32, bf16, f16. Strides in elements. */
-typedef struct ga__tile_matrix {
-    const void *data;
-    int type;
-    int64_t stride_batch, stride_head, stride_row;
-} ga__tile_matrix;
 
 /* The blocks of 64 places that the 64 queries of a block see, ascending, by (pattern head, block of queries). */
 typedef struct ga__tile_lists {
@@ -46,7 +41,7 @@ typedef struct ga__tile_dress {
 
 typedef struct ga__tile_forward_launch_args {
     ga__tile_lists lists;
-    ga__tile_matrix q, k, v;
+    ga__device_matrix q, k, v;
     int64_t batch, heads, group, queries, places, dim, dim_v;
     int aligned; /* rows of q, k and v are whole, aligned units of 16 bytes */
     int kind;    /* ga_normaliser_kind */

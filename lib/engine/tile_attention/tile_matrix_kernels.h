@@ -55,7 +55,7 @@ template <int D> struct layout {
 
 /* 64 rows from `first` on, as far as there are any, into shared memory; zeros elsewhere. */
 template <int D>
-__device__ __forceinline__ void fetch_rows(const ga__tile_matrix &m, int64_t at, int first, int64_t rows,
+__device__ __forceinline__ void fetch_rows(const ga__device_matrix &m, int64_t at, int first, int64_t rows,
                                            int columns, bool aligned, uint16_t *to)
 {
     const uint16_t *data = static_cast<const uint16_t *>(m.data) + at;

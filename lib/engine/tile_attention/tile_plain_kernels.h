@@ -159,7 +159,7 @@ template <class N, int CV> __global__ void __launch_bounds__(PLAIN_THREADS, 1) f
         int r = i / dim, d = i - r * dim;
         bool there = w.query + r < a.queries;
         q[r * ldq + d] =
-            there ? element(a.q.data, a.q.type, q_at + (w.query + r) * a.q.stride_row + d) : 0.0f;
+            there ? ga__element(a.q.data, a.q.type, q_at + (w.query + r) * a.q.stride_row + d) : 0.0f;
     }
     plain_rows<CV> r;
     GA__UNROLL(4)
@@ -181,7 +181,7 @@ template <class N, int CV> __global__ void __launch_bounds__(PLAIN_THREADS, 1) f
                 int row = i / KEY_COLUMNS, d = i % KEY_COLUMNS;
                 bool there = row < left && d0 + d < dim;
                 in[row * LD_K + d] =
-                    there ? element(a.k.data, a.k.type, k_at + (place + row) * a.k.stride_row + d0 + d)
+                    there ? ga__element(a.k.data, a.k.type, k_at + (place + row) * a.k.stride_row + d0 + d)
                           : 0.0f;
             }
             __syncthreads();
@@ -203,7 +203,8 @@ template <class N, int CV> __global__ void __launch_bounds__(PLAIN_THREADS, 1) f
             for (int i = tid; i < VALUE_ROWS * 16 * CV; i += PLAIN_THREADS) {
                 int row = v0 + i / (16 * CV), c = i % (16 * CV);
                 bool there = row < left && c < a.dim_v;
-                in[i] = there ? element(a.v.data, a.v.type, v_at + (place + row) * a.v.stride_row + c) : 0.0f;
+                in[i] =
+                    there ? ga__element(a.v.data, a.v.type, v_at + (place + row) * a.v.stride_row + c) : 0.0f;
                 odd = odd || !(fabsf(in[i]) < INFINITY);
             }
             bool careful = __syncthreads_or(odd) && mask >= 0;

@@ -41,6 +41,13 @@ tests_unit_device_check_device_count_CPPFLAGS = $(AM_CPPFLAGS) $(device_cppflags
 tests_unit_device_check_device_count_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_device_check_device_count_LDADD = $(device_libs) $(CHECK_LIBS) -lm
 
+# recurrences
+check_PROGRAMS += tests/unit/device/check_device_scan
+tests_unit_device_check_device_scan_SOURCES = tests/unit/device/check_device_scan.c tests/unit/check_scan_case.c
+tests_unit_device_check_device_scan_CPPFLAGS = $(AM_CPPFLAGS) $(device_cppflags)
+tests_unit_device_check_device_scan_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_device_check_device_scan_LDADD = $(device_libs) $(CHECK_LIBS) -lm
+
 # attention by tiles
 EXTRA_DIST += tests/unit/device/check_device_tiles.h
 check_PROGRAMS += tests/unit/device/check_device_tiles
