@@ -102,7 +102,6 @@ cat >wanted <<'END'
 5 softplus-reweight: attention: the emulated device cannot give maps yet
 3 softplus: attention: the emulated device cannot compute gradients yet
 2 softplus: attention: the emulated device cannot give maps yet
-4 split-kv: merge: the emulated device cannot join partial results yet
 16 titans: titans: the emulated device cannot learn a memory yet
 3 var: attention: the emulated device cannot give maps yet
 1 var: attention: the emulated device cannot run post steps yet

@@ -97,8 +97,8 @@ static ga_status read_views(ga_context *context, const DLTensor *const o[3], con
                                                                                        "lse" };
     ga_status status = GA_OK;
     for (int i = 0; i < 3; i++) {
-        GA_TRY(ga__view_of(context, o_names[i], o[i], true, &r->o[i]));
-        GA_TRY(ga__view_of(context, lse_names[i], lse[i], true, &r->lse[i]));
+        GA_TRY(ga__view_anywhere(context, o_names[i], o[i], true, &r->o[i]));
+        GA_TRY(ga__view_anywhere(context, lse_names[i], lse[i], true, &r->lse[i]));
     }
     const ga__view *to = &r->o[2];
     GA_TRY(ga__view_expect(context, "o", to, -1, -1, -1, -1));
@@ -125,7 +125,14 @@ ga_status ga_merge(ga_context *context, const DLTensor *o_a, const DLTensor *lse
     int64_t scratch = 0;
     ga__begin(context);
     GA_TRY(read_views(context, os, lses, &r));
-    GA_TRY(ga__device_refuse(context, "merge", "join partial results"));
+    if (ga__device_of(context)) {
+        status = ga__merge_on_device(context, &(ga__merge_call){ .pair = true,
+                                                                 .o = { r.o[0], r.o[1] },
+                                                                 .lse = { r.lse[0], r.lse[1] },
+                                                                 .to_o = r.o[2],
+                                                                 .to_lse = r.lse[2] });
+        goto done;
+    }
     r.rows = r.o[2].batch * r.o[2].heads * r.o[2].rows; /* fits: the view has checked it */
     r.blocks = (r.rows + BLOCK - 1) / BLOCK;
     int threads = ga__threads_for(context, r.blocks);

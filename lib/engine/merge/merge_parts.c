@@ -85,7 +85,7 @@ static ga_status flatten(ga_context *context, const char *name, const DLTensor *
     flat.ndim = 3;
     flat.shape = shape;
     flat.strides = NULL;
-    status = ga__view_of(context, name, &flat, true, view);
+    status = ga__view_anywhere(context, name, &flat, true, view);
 done:
     return status;
 }
@@ -128,8 +128,12 @@ ga_status ga_merge_parts(ga_context *context, const DLTensor *parts_o, const DLT
         GA_TRY(flatten(context, "lse", lse, false, false, &r.to_lse));
         GA_TRY(ga__view_output(context, "lse", &r.to_lse, GA__F32, GA__F64));
     }
-    GA_TRY(ga__device_refuse(context, "merge", "join partial results"));
     GA_TRY(check_axes(context, parts_o, parts_lse, o, lse));
+    if (ga__device_of(context)) {
+        status = ga__merge_on_device(
+            context, &(ga__merge_call){ .o = { r.o }, .lse = { r.lse }, .to_o = r.to_o, .to_lse = r.to_lse });
+        goto done;
+    }
     /* of three axes: (parts, rows, e) became (1, parts, rows, e); rows of lse lie along the last axis */
     r.lse = (ga__view){ .data = r.lse.data, .type = r.lse.type, .stride_row = r.o.rows };
     r.to_lse = (ga__view){ .data = r.to_lse.data, .type = r.to_lse.type };

@@ -41,6 +41,13 @@ tests_unit_device_check_device_count_CPPFLAGS = $(AM_CPPFLAGS) $(device_cppflags
 tests_unit_device_check_device_count_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_device_check_device_count_LDADD = $(device_libs) $(CHECK_LIBS) -lm
 
+# partial results
+check_PROGRAMS += tests/unit/device/check_device_merge
+tests_unit_device_check_device_merge_SOURCES = tests/unit/device/check_device_merge.c
+tests_unit_device_check_device_merge_CPPFLAGS = $(AM_CPPFLAGS) $(device_cppflags)
+tests_unit_device_check_device_merge_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_device_check_device_merge_LDADD = $(device_libs) $(CHECK_LIBS) -lm
+
 # recurrences
 check_PROGRAMS += tests/unit/device/check_device_scan
 tests_unit_device_check_device_scan_SOURCES = tests/unit/device/check_device_scan.c tests/unit/check_scan_case.c

@@ -1,0 +1,2 @@
+/* merge_emulated.cc - the same kernel on the emulator. */
+#include "lib/engine/merge/merge_kernels.h"
