@@ -48,6 +48,13 @@ tests_unit_device_check_device_merge_CPPFLAGS = $(AM_CPPFLAGS) $(device_cppflags
 tests_unit_device_check_device_merge_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_device_check_device_merge_LDADD = $(device_libs) $(CHECK_LIBS) -lm
 
+# the largest of rows
+check_PROGRAMS += tests/unit/device/check_device_top_k
+tests_unit_device_check_device_top_k_SOURCES = tests/unit/device/check_device_top_k.c
+tests_unit_device_check_device_top_k_CPPFLAGS = $(AM_CPPFLAGS) $(device_cppflags)
+tests_unit_device_check_device_top_k_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_device_check_device_top_k_LDADD = $(device_libs) $(CHECK_LIBS) -lm
+
 # recurrences
 check_PROGRAMS += tests/unit/device/check_device_scan
 tests_unit_device_check_device_scan_SOURCES = tests/unit/device/check_device_scan.c tests/unit/check_scan_case.c
