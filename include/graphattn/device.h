@@ -2,12 +2,12 @@
  *
  * A context works on the CPU until ga_context_set_device. Afterwards the operators on graphs and patterns run on the
  * device (sums, dots and attention along edges, attention over tiles, linear recurrences, merging, the largest k,
- * counting of degree matrices) or are refused (gradients but for those along edges): of every tensor that lies on the
- * host a copy is made on the device for the call, and outputs on the host are copied back; tensors that lie on the
- * context's device are used where they are. What a device cannot do is GA_UNSUPPORTED and says so; nothing is computed
- * on the CPU instead. The steps of the host program around the operators (dense products, rows, plans, reading and
- * sampling of graphs) always run on the CPU and take tensors on the host only. Lists of edges lie on the host and are
- * copied for each call; ga_graph_to_device keeps those of a graph on the device.
+ * counting of degree matrices) or are refused (gradients of recurrences, many of attention): of every tensor that lies
+ * on the host a copy is made on the device for the call, and outputs on the host are copied back; tensors that lie on
+ * the context's device are used where they are. What a device cannot do is GA_UNSUPPORTED and says so; nothing is
+ * computed on the CPU instead. The steps of the host program around the operators (dense products, rows, plans,
+ * reading and sampling of graphs) always run on the CPU and take tensors on the host only. Lists of edges lie on the
+ * host and are copied for each call; ga_graph_to_device keeps those of a graph on the device.
  *
  * Kernels stand in plug-ins, found in the folder of $GRAPHATTN_PLUGIN_DIR (an absolute path) or else in the library's
  * own folder: graphattn-cuda.so, and graphattn-emulated.so, the same kernels on the CPU, slowly, for tests; it is not

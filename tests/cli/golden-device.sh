@@ -59,19 +59,18 @@ cat >wanted <<'END'
 1 act: attention: the emulated device cannot give maps yet
 3 act: attention: the emulated device cannot give statistics of rows yet
 1 based: scan: the emulated device cannot compute gradients yet
-1 block-sparse: attention: the emulated device cannot compute gradients yet
-1 block-topk: attention: the emulated device cannot compute gradients yet
-2 dara: attention: the emulated device cannot compute gradients yet
+1 block-sparse: attention: the emulated device cannot give gradients but those of q, k and v yet
+2 dara: attention: the emulated device cannot give gradients but those of q, k and v yet
 3 dara: attention: the emulated device cannot give maps yet
 4 delta: scan: the emulated device cannot compute gradients yet
-8 full: attention: the emulated device cannot compute gradients yet
 3 full: attention: the emulated device cannot compute softplus-reweight weights yet
+2 full: attention: the emulated device cannot give gradients but of softmax, sigmoid and identity yet
+3 full: attention: the emulated device cannot give gradients but those of q, k and v yet
 10 full: attention: the emulated device cannot give maps yet
 7 gated-delta: scan: the emulated device cannot compute gradients yet
-8 gated: attention: the emulated device cannot compute gradients yet
 6 gla: scan: the emulated device cannot compute gradients yet
 3 graph: attention: the emulated device cannot add an edge bias yet
-1 halo: attention: the emulated device cannot compute gradients yet
+1 halo: attention: the emulated device cannot give gradients of extra keys and ghosts yet
 2 head-mask: attention: the emulated device cannot give maps yet
 2 hedgehog: scan: the emulated device cannot compute gradients yet
 1 inline: scan: the emulated device cannot compute gradients yet
@@ -80,33 +79,31 @@ cat >wanted <<'END'
 1 lightning: scan: the emulated device cannot compute gradients yet
 9 linear: scan: the emulated device cannot compute gradients yet
 1 mala: scan: the emulated device cannot compute gradients yet
-1 maxvit-block: attention: the emulated device cannot compute gradients yet
-1 maxvit-grid: attention: the emulated device cannot compute gradients yet
-2 neighborhood: attention: the emulated device cannot compute gradients yet
+1 maxvit-block: attention: the emulated device cannot give gradients but those of q, k and v yet
+1 maxvit-grid: attention: the emulated device cannot give gradients but those of q, k and v yet
+2 neighborhood: attention: the emulated device cannot give gradients but those of q, k and v yet
 1 norm-attention: scan: the emulated device cannot compute gradients yet
 3 object: object: the emulated device cannot attend to objects yet
-1 overlap-window: attention: the emulated device cannot compute gradients yet
+1 overlap-window: attention: the emulated device cannot give gradients but those of q, k and v yet
 12 p-adapter: attention: the emulated device cannot give maps yet
 1 paint: attention: the emulated device cannot give maps yet
 1 quest: attention: the emulated device cannot give maps yet
-1 radial: attention: the emulated device cannot compute gradients yet
+1 radial: attention: the emulated device cannot give gradients but those of q, k and v yet
 10 rat: rat: the emulated device cannot run recurrences yet
 4 retention: scan: the emulated device cannot compute gradients yet
-1 s2: attention: the emulated device cannot compute gradients yet
-2 selective: attention: the emulated device cannot compute gradients yet
+1 s2: attention: the emulated device cannot give gradients but those of q, k and v yet
 1 shifted-window: attention: the emulated device cannot add an edge bias yet
-1 shifted-window: attention: the emulated device cannot compute gradients yet
-4 sigmoid: attention: the emulated device cannot compute gradients yet
+1 shifted-window: attention: the emulated device cannot give gradients but those of q, k and v yet
+3 sigmoid: attention: the emulated device cannot give gradients but those of q, k and v yet
 4 sigmoid: attention: the emulated device cannot give maps yet
 3 softplus-reweight: attention: the emulated device cannot compute softplus-reweight weights yet
 5 softplus-reweight: attention: the emulated device cannot give maps yet
-3 softplus: attention: the emulated device cannot compute gradients yet
+3 softplus: attention: the emulated device cannot give gradients but of softmax, sigmoid and identity yet
 2 softplus: attention: the emulated device cannot give maps yet
 16 titans: titans: the emulated device cannot learn a memory yet
 3 var: attention: the emulated device cannot give maps yet
 1 var: attention: the emulated device cannot run post steps yet
-1 vertical-slash: attention: the emulated device cannot compute gradients yet
-1 window: attention: the emulated device cannot compute gradients yet
+1 window: attention: the emulated device cannot give gradients but those of q, k and v yet
 2 window: attention: the emulated device cannot give maps yet
 END
 if [ "$slow" -eq 0 ]; then

@@ -161,7 +161,6 @@ ga_status ga_attention_backward(ga_context *context, const ga_attention *problem
     ga_status status = GA_OK;
     ga__attention a = { 0 };
     ga__begin(context);
-    GA_TRY(ga__device_refuse(context, "attention", "compute gradients"));
     if (!gradients) {
         GA_TRY(ga__fail(context, GA_INVALID, "gradients: missing"));
     }
@@ -170,6 +169,16 @@ ga_status ga_attention_backward(ga_context *context, const ga_attention *problem
         GA_TRY(ga__fail(context, GA_UNSUPPORTED, "no gradient flows through post steps"));
     }
     GA_TRY(ga__attention_check_gradients(context, &a, gradients));
+    if (ga__device_of(context)) {
+        if (family != GA_FAMILY_AUTO && family != GA_FAMILY_TILES) {
+            GA_TRY(ga__device_refuse(context, "attention", "run another family than tiles"));
+        }
+        GA_TRY(ga__tiles_backward_on_device(context, &a, gradients));
+        if (used) {
+            *used = GA_FAMILY_TILES;
+        }
+        goto done;
+    }
     GA_TRY(choose(context, &(request){ .a = &a, .gradients = gradients }, family, &family));
     GA_TRY(families[family]->backward(context, &a, gradients));
     if (used) {

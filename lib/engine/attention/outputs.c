@@ -129,13 +129,13 @@ static ga_status check_given(ga_context *context, const ga__attention *a, const 
 {
     ga_status status = GA_OK;
     ga__view view;
-    GA_TRY(ga__view_of(context, "grad_o", g->grad_o, true, &view));
+    GA_TRY(ga__view_anywhere(context, "grad_o", g->grad_o, true, &view));
     GA_TRY(ga__view_expect(context, "grad_o", &view, a->batch, a->heads, a->queries, a->dim_v));
-    GA_TRY(ga__view_of(context, "o", g->o, true, &view));
+    GA_TRY(ga__view_anywhere(context, "o", g->o, true, &view));
     if (g->o) {
         GA_TRY(ga__view_expect(context, "o", &view, a->batch, a->heads, a->queries, a->dim_v));
     }
-    GA_TRY(ga__view_of(context, "lse", g->lse, true, &view));
+    GA_TRY(ga__view_anywhere(context, "lse", g->lse, true, &view));
     if (g->lse) {
         GA_TRY(ga__view_expect(context, "lse", &view, 1, a->batch, a->heads, a->queries));
     }

@@ -30,6 +30,7 @@ enum { GA__DEVICE_ABI = 1 };
     OP(edge_columns) \
     OP(edge_rows) \
     OP(tile_forward) \
+    OP(tile_backward) \
     OP(top_k) \
     OP(merge) \
     OP(scan_forward) \

@@ -8,11 +8,13 @@ libgraphattn_sources += lib/engine/tile_attention/shapes.h lib/engine/tile_atten
 	lib/engine/tile_attention/tile_panel.c \
 	lib/engine/tile_attention/tile_device.h lib/engine/tile_attention/tile_device.c \
 	lib/engine/tile_attention/tile_device_call.h lib/engine/tile_attention/tile_device_lists.h \
+	lib/engine/tile_attention/tile_device_backward.c lib/engine/tile_attention/tile_backward_kernels.h \
 	lib/engine/tile_attention/tile_device_lists.c lib/engine/tile_attention/tile_common_kernels.h \
 	lib/engine/tile_attention/tile_matrix_kernels.h lib/engine/tile_attention/tile_plain_kernels.h \
 	lib/engine/tile_attention/tile_forward_kernels.h
-cuda_sources += lib/engine/tile_attention/tile_forward_cuda.cu
-emulated_sources += lib/engine/tile_attention/tile_forward_emulated.cc
+cuda_sources += lib/engine/tile_attention/tile_forward_cuda.cu lib/engine/tile_attention/tile_backward_cuda.cu
+emulated_sources += lib/engine/tile_attention/tile_forward_emulated.cc \
+	lib/engine/tile_attention/tile_backward_emulated.cc
 engine_scalar_sources += lib/engine/tile_attention/forward_scalar.c lib/engine/tile_attention/forward_body.h \
 	lib/engine/tile_attention/forward_pack.h
 engine_avx2_sources += lib/engine/tile_attention/forward_avx2.c

@@ -136,43 +136,6 @@ __device__ __forceinline__ float log_sum(float max, float sum)
     return sum > 0 ? LN_2 * (max + log2f(sum)) : sum == sum ? -INFINITY : sum;
 }
 
-/* ---- parts of a list: put together in their order, a warp a row ---- */
-
-constexpr int MERGE_THREADS = 128;
-
-__global__ void __launch_bounds__(MERGE_THREADS) merge_parts(arguments a)
-{
-    int64_t row = (int64_t)blockIdx.x * (MERGE_THREADS / 32) + threadIdx.x / 32;
-    if (row >= a.batch * a.heads * a.queries) {
-        return;
-    }
-    const float *stat = a.part_stat + row * a.splits * 2;
-    bool online = a.kind == GA_SOFTMAX;
-    float max = -INFINITY, sum = 0;
-    for (int64_t s = 0; s < a.splits; s++) {
-        max = fmaxf(max, stat[2 * s]);
-    }
-    float base = max == -INFINITY ? 0.0f : max;
-    for (int64_t s = 0; s < a.splits; s++) {
-        sum += stat[2 * s + 1] * (online ? ga__exp2(stat[2 * s] - base) : 1.0f);
-    }
-    float factor = inverse_of(a, row, sum);
-    if (a.head_scale) {
-        factor *= a.head_scale[row / a.queries % a.heads];
-    }
-    for (int64_t c = threadIdx.x & 31; c < a.dim_v && a.o; c += 32) {
-        float all = 0;
-        for (int64_t s = 0; s < a.splits; s++) {
-            float part = a.part_o[(row * a.splits + s) * a.dim_v + c];
-            all += part * (online ? ga__exp2(stat[2 * s] - base) : 1.0f);
-        }
-        store(a.o, a.o_type, row * a.dim_v + c, all * factor);
-    }
-    if (a.lse && (threadIdx.x & 31) == 0) {
-        a.lse[row] = log_sum(max, sum);
-    }
-}
-
 } // namespace ga__tile
 
 #endif

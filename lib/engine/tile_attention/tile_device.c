@@ -8,15 +8,6 @@
 /* Parts of a list: from so few thread blocks on, of so many blocks of places at least. */
 enum { ENOUGH_BLOCKS = 264, PART_BLOCKS = 8, MOST_SPLITS = 64 };
 
-typedef struct call {
-    ga_context *context;
-    const ga__attention *a;
-    ga__view o, lse;
-    ga__tile_listing listing;
-    ga__tile_packed_terms terms;
-    float *shift, *factor, *eta, *head_scale, *slopes, *table; /* owned */
-} call;
-
 /* ---- what is refused ---- */
 
 static const char *cannot(const ga__attention *a, const ga_attention_result *result)
@@ -47,7 +38,7 @@ static const char *cannot(const ga__attention *a, const ga_attention_result *res
     return NULL;
 }
 
-static ga_status read_outputs(call *c, const ga_attention_result *result)
+static ga_status read_outputs(ga__tile_call *c, const ga_attention_result *result)
 {
     ga_status status = GA_OK;
     GA_TRY(ga__view_anywhere(c->context, "o", result->o, true, &c->o));
@@ -65,7 +56,7 @@ done:
 /* ---- numbers by row and by head ---- */
 
 /* The row constants of sigmoid and of softplus; a row that sees nothing has none. */
-static ga_status find_constants(call *c)
+static ga_status find_constants(ga__tile_call *c)
 {
     ga_status status = GA_OK;
     const ga__attention *a = c->a;
@@ -86,7 +77,7 @@ done:
     return status;
 }
 
-static ga_status find_eta(call *c)
+static ga_status find_eta(ga__tile_call *c)
 {
     ga_status status = GA_OK;
     const ga__attention *a = c->a;
@@ -118,7 +109,7 @@ done:
     return status;
 }
 
-static ga_status prepare(call *c)
+ga_status ga__tile_call_prepare(ga__tile_call *c)
 {
     ga_status status = GA_OK;
     const ga__attention *a = c->a;
@@ -133,7 +124,7 @@ done:
     return status;
 }
 
-static void release(call *c)
+void ga__tile_call_release(ga__tile_call *c)
 {
     float *all[] = { c->shift, c->factor, c->eta, c->head_scale, c->slopes, c->table };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -166,7 +157,7 @@ static ga_status bring_term(ga__traffic *t, const ga__tile_packed_terms *terms, 
     return bring_floats(t, packed, packed ? term->heads * term->rows * terms->places : 0, out);
 }
 
-static ga_status bring_dress(const call *c, ga__traffic *t, ga__tile_dress *d)
+static ga_status bring_dress(const ga__tile_call *c, ga__traffic *t, ga__tile_dress *d)
 {
     ga_status status = GA_OK;
     const ga__attention *a = c->a;
@@ -196,7 +187,7 @@ done:
     return status;
 }
 
-static ga_status bring_inputs(const call *c, ga__traffic *t, ga__tile_forward_launch_args *args)
+ga_status ga__tile_call_bring(const ga__tile_call *c, ga__traffic *t, ga__tile_forward_launch_args *args)
 {
     ga_status status = GA_OK;
     const ga__attention *a = c->a;
@@ -231,7 +222,7 @@ static int64_t count_splits(const ga__attention *a, const ga__tile_listing *l)
     return ga__max(1, ga__min(wanted, MOST_SPLITS));
 }
 
-static ga_status make_outputs(const call *c, ga__traffic *t, ga__tile_forward_launch_args *args)
+static ga_status make_outputs(const ga__tile_call *c, ga__traffic *t, ga__tile_forward_launch_args *args)
 {
     ga_status status = GA_OK;
     const ga__attention *a = c->a;
@@ -255,25 +246,30 @@ done:
     return status;
 }
 
-static ga_status launch(const call *c)
+ga__tile_forward_launch_args ga__tile_call_args(const ga__tile_call *c)
+{
+    const ga__attention *a = c->a;
+    return (ga__tile_forward_launch_args){ .batch = a->batch,
+                                           .heads = a->heads,
+                                           .group = a->group,
+                                           .queries = a->queries,
+                                           .places = a->places,
+                                           .dim = a->dim,
+                                           .dim_v = a->dim_v,
+                                           .kind = (int)a->normaliser.kind,
+                                           .scale = (float)a->scale,
+                                           .eps = (float)a->normaliser.eps };
+}
+
+static ga_status launch(const ga__tile_call *c)
 {
     ga_status status = GA_OK;
-    const ga__attention *a = c->a;
     ga__traffic traffic;
-    ga__tile_forward_launch_args args = { .batch = a->batch,
-                                          .heads = a->heads,
-                                          .group = a->group,
-                                          .queries = a->queries,
-                                          .places = a->places,
-                                          .dim = a->dim,
-                                          .dim_v = a->dim_v,
-                                          .kind = (int)a->normaliser.kind,
-                                          .scale = (float)a->scale,
-                                          .eps = (float)a->normaliser.eps };
+    ga__tile_forward_launch_args args = ga__tile_call_args(c);
     if ((status = ga__traffic_open(c->context, "attention", &traffic)) != GA_OK) {
         return status;
     }
-    GA_TRY(bring_inputs(c, &traffic, &args));
+    GA_TRY(ga__tile_call_bring(c, &traffic, &args));
     GA_TRY(make_outputs(c, &traffic, &args));
     GA_TRY(ga__traffic_check(&traffic, traffic.table->tile_forward(&args, traffic.stream)));
 done:
@@ -284,7 +280,7 @@ ga_status ga__tiles_forward_on_device(ga_context *context, const ga__attention *
                                       const ga_attention_result *result)
 {
     ga_status status = GA_OK;
-    call c = { .context = context, .a = a };
+    ga__tile_call c = { .context = context, .a = a };
     const char *why = cannot(a, result);
     if (why) {
         return ga__device_refuse(context, "attention", why);
@@ -293,9 +289,9 @@ ga_status ga__tiles_forward_on_device(ga_context *context, const ga__attention *
     if (a->batch == 0 || a->heads == 0 || a->queries == 0 || (!c.o.data && !c.lse.data)) {
         goto done;
     }
-    GA_TRY(prepare(&c));
+    GA_TRY(ga__tile_call_prepare(&c));
     GA_TRY(launch(&c));
 done:
-    release(&c);
+    ga__tile_call_release(&c);
     return status;
 }

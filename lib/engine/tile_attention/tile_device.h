@@ -60,6 +60,17 @@ typedef struct ga__tile_forward_launch_args {
     float *part_o, *part_stat;
 } ga__tile_forward_launch_args;
 
+/* places: the blocks of queries that see the places of a block, ascending, by (head of the lists, block of places): place is
+ * the first query, mask as in forward.lists. forward has splits 1, and of softmax o and lse in f32, which are written. */
+typedef struct ga__tile_backward_launch_args {
+    ga__tile_forward_launch_args forward;
+    ga__tile_lists places;
+    ga__device_matrix grad_o;
+    float *dots;                     /* (batch, heads, queries) */
+    float *grad_q, *grad_k, *grad_v; /* contiguous; NULL = not wanted */
+} ga__tile_backward_launch_args;
+
+int ga__tile_backward_launch(const ga__tile_backward_launch_args *args, void *stream);
 int ga__tile_forward_launch(const ga__tile_forward_launch_args *args, void *stream);
 
 #ifdef __cplusplus

@@ -75,6 +75,12 @@ tests_unit_device_check_device_tiles_calls_CPPFLAGS = $(AM_CPPFLAGS) $(device_cp
 tests_unit_device_check_device_tiles_calls_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_device_check_device_tiles_calls_LDADD = $(device_libs) $(CHECK_LIBS) -lm
 
+check_PROGRAMS += tests/unit/device/check_device_tiles_backward
+tests_unit_device_check_device_tiles_backward_SOURCES = tests/unit/device/check_device_tiles_backward.c
+tests_unit_device_check_device_tiles_backward_CPPFLAGS = $(AM_CPPFLAGS) $(device_cppflags)
+tests_unit_device_check_device_tiles_backward_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_device_check_device_tiles_backward_LDADD = $(device_libs) $(CHECK_LIBS) -lm
+
 # kernels of its own: the emulator is compiled with it
 check_PROGRAMS += tests/unit/device/check_emulator
 tests_unit_device_check_emulator_SOURCES = tests/unit/device/check_emulator.cc lib/engine/device/emulator.cc \
